@@ -1,0 +1,37 @@
+"""Softmax, its losses and its linear models on a CPU: compiled, in one pass over the data.
+
+Rows of logits (as `scipy.special`): `softmax`, `log_softmax`, `logsumexp`, `softmax_backward`.
+Losses on logits (as `torch.nn.functional`): `cross_entropy`, `multiclass_hinge`, and both with
+their gradient. Losses of linear models (as the course CS231n): `softmax_loss`, `svm_loss`, and
+`linear_predict`. What they compute, in plain NumPy: `csoftmax.reference`.
+"""
+
+from csoftmax._config import show_config
+from csoftmax.functional import (
+    cross_entropy,
+    cross_entropy_with_grad,
+    log_softmax,
+    logsumexp,
+    multiclass_hinge,
+    multiclass_hinge_with_grad,
+    softmax,
+    softmax_backward,
+)
+from csoftmax.linear import linear_predict, softmax_loss, svm_loss
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "cross_entropy",
+    "cross_entropy_with_grad",
+    "linear_predict",
+    "log_softmax",
+    "logsumexp",
+    "multiclass_hinge",
+    "multiclass_hinge_with_grad",
+    "show_config",
+    "softmax",
+    "softmax_backward",
+    "softmax_loss",
+    "svm_loss",
+]

@@ -1,0 +1,419 @@
+"""The only place that raises about input.
+
+Each message names the argument, what was seen and what was wanted. Every function returns its
+argument in the form that the kernels take, without a copy where it has that form already. Nothing
+here changes an argument.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from csoftmax import _dispatch
+
+Array = npt.NDArray[Any]
+
+#: dtype.kind of what is a number here: bool, signed, unsigned, floating point
+_REAL_KINDS = "biuf"
+_KERNEL_CHARS = "fd"
+_MAX_CLASSES = 2**31 - 1  # a float kernel compares classes as 32-bit integers
+
+
+def n_threads(value: int | None) -> int | None:
+    """None, or a positive number of threads."""
+    if value is None:
+        return None
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"n_threads is {value!r}: wanted a positive integer or None")
+    if value <= 0:
+        raise ValueError(f"n_threads is {value}: wanted a positive integer or None")
+    return int(value)
+
+
+# ---- numbers -----------------------------------------------------------------------------------
+
+
+def real(name: str, value: float, low: float = -math.inf, high: float = math.inf) -> float:
+    """A finite real number within [low, high]."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(
+        value, (int, float, np.integer, np.floating)
+    ):
+        raise TypeError(f"{name} is {value!r}: wanted a real number")
+    number = float(value)
+    if not (math.isfinite(number) and low <= number <= high):
+        if low == -math.inf:
+            wanted = "a finite number"
+        elif high == math.inf:
+            wanted = f"a finite number of at least {low:g}"
+        else:
+            wanted = f"a number from {low:g} to {high:g}"
+        raise ValueError(f"{name} is {number:g}: wanted {wanted}")
+    return number
+
+
+def choice(name: str, value: str, wanted: Sequence[str]) -> str:
+    """One of a few strings."""
+    if value not in wanted:
+        raise ValueError(f"{name} is {value!r}: wanted one of {', '.join(map(repr, wanted))}")
+    return value
+
+
+def integer(name: str, value: int, low: int = -(2**63)) -> int:
+    """An integer of 64 bits, of at least `low`."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} is {value!r}: wanted an integer")
+    if value < low:
+        raise ValueError(f"{name} is {value}: wanted at least {low}")
+    if value >= 2**63:
+        raise ValueError(f"{name} is {value}: wanted an integer of 64 bits")
+    return int(value)
+
+
+# ---- arrays ------------------------------------------------------------------------------------
+
+
+def array(name: str, value: npt.ArrayLike) -> Array:
+    """An array of real numbers of any dtype up to float64, as it is."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array: wanted a plain array (fill it, or leave the rows out)"
+        )
+    if not isinstance(value, np.ndarray) and hasattr(value, "tocsr"):
+        raise TypeError(f"{name} is a sparse {type(value).__name__}: wanted a dense array")
+    try:
+        result = np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{name} is no array of numbers: {error}") from error
+    if result.dtype.kind not in _REAL_KINDS or result.dtype.itemsize > 8:
+        raise TypeError(
+            f"{name} has dtype {result.dtype}: wanted real numbers "
+            "(bool, an integer type, float16, float32 or float64)"
+        )
+    return result
+
+
+def result_dtype(*arrays: Array) -> np.dtype[Any]:
+    """The dtype of a function of these: integers and bool count as float64."""
+    types = [a.dtype if a.dtype.kind == "f" else np.dtype(np.float64) for a in arrays]
+    return np.result_type(*types).newbyteorder("=")
+
+
+def exp_dtype(x: Array) -> np.dtype[Any]:
+    """The dtype of numpy.exp(x), which SciPy's softmax has: narrow integers give narrow floats."""
+    if x.dtype.kind in "iu" and x.itemsize < 4:
+        return np.dtype(np.float16 if x.itemsize == 1 else np.float32)
+    return result_dtype(x)
+
+
+def kernel_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype that a kernel computes in: float16 goes through float32."""
+    return dtype if dtype.char in _KERNEL_CHARS else np.dtype(np.float32)
+
+
+def native(value: Array, dtype: np.dtype[Any]) -> Array:
+    """`value` in another dtype, aligned: itself, or a copy."""
+    if value.dtype == dtype and value.dtype.isnative and value.flags.aligned:
+        return value
+    with np.errstate(over="ignore", invalid="ignore"):  # past float32 is inf, as in the kernels
+        return value.astype(dtype)
+
+
+def axes(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
+    """`axis` as SciPy reads it, sorted and counted from the front; a scalar has axis 0, too."""
+    if axis is None:
+        return tuple(range(ndim))
+    found = []
+    for one in axis if isinstance(axis, tuple) else (axis,):
+        if isinstance(one, (bool, np.bool_)):
+            raise TypeError(f"axis is {axis!r}: wanted None, an integer or a tuple of integers")
+        try:
+            index = operator.index(one)
+        except TypeError:
+            raise TypeError(
+                f"axis is {axis!r}: wanted None, an integer or a tuple of integers"
+            ) from None
+        if not -max(ndim, 1) <= index < max(ndim, 1):
+            raise np.exceptions.AxisError(index, ndim)
+        found.append(index % max(ndim, 1))
+    if len(set(found)) < len(found):
+        raise ValueError(f"axis is {axis!r}: wanted each axis once")
+    return tuple(sorted(found)) if ndim else ()
+
+
+def overlaps(a: Array, b: Array) -> bool:
+    """Whether two arrays share memory; if that is too hard to tell, whether their bounds do."""
+    if not np.may_share_memory(a, b):
+        return False
+    try:
+        return np.shares_memory(a, b, max_work=10_000)  # type: ignore[arg-type]  # NumPy's stub
+    except np.exceptions.TooHardError:
+        return True
+
+
+def same_memory(a: Array, b: Array) -> bool:
+    """Whether two arrays are one: the same elements at the same addresses."""
+    return (
+        a.__array_interface__["data"][0] == b.__array_interface__["data"][0]
+        and a.shape == b.shape
+        and a.strides == b.strides
+        and a.dtype == b.dtype
+    )
+
+
+def _repeats(a: Array) -> bool:
+    """Whether an array might have an element in the memory of another one of its own."""
+    end = a.itemsize
+    for stride, length in sorted(
+        (abs(stride), n) for stride, n in zip(a.strides, a.shape, strict=True) if n > 1
+    ):
+        if stride < end:
+            return True
+        end += stride * (length - 1)
+    return False
+
+
+def out_array(
+    out: Array,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    inputs: Mapping[str, npt.ArrayLike | None],
+    *,
+    in_place: Sequence[str] = (),
+) -> Array:
+    """An array for the result: of this shape and dtype, writable, apart from all inputs.
+
+    It may be the very memory of the inputs that `in_place` names.
+    """
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+        raise TypeError(f"out is a {type(out).__name__}: wanted a numpy.ndarray")
+    if out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}: wanted {shape}")
+    if out.dtype != dtype or not out.dtype.isnative:
+        raise TypeError(f"out has dtype {out.dtype.str}: wanted {dtype.str} ({dtype})")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only: wanted an array that can be written to")
+    if not out.flags.aligned or (out.size and _repeats(out)):
+        raise ValueError("out is unaligned or repeats memory: wanted an ordinary array")
+    for name, other in inputs.items():
+        if not isinstance(other, np.ndarray) or not overlaps(out, other):
+            continue
+        if name not in in_place:
+            raise ValueError(f"out overlaps {name} in memory: wanted an array of its own")
+        if not same_memory(out, other):
+            raise ValueError(
+                f"out overlaps {name} in memory: wanted {name} itself or an array apart"
+            )
+    return out
+
+
+def vector(name: str, value: npt.ArrayLike, length: int, dtype: np.dtype[Any], of: str) -> Array:
+    """A contiguous copy or view of `length` numbers in `dtype`; `of` says what there is one for."""
+    result = array(name, value)
+    if result.shape != (length,):
+        raise ValueError(f"{name} has shape {result.shape}: wanted ({length},), one for each {of}")
+    return np.ascontiguousarray(native(result, dtype))
+
+
+def weights(
+    name: str,
+    value: npt.ArrayLike | None,
+    length: int,
+    dtype: np.dtype[Any],
+    of: str,
+    *,
+    relative: bool = False,
+) -> Array | None:
+    """Finite numbers, not negative.
+
+    Where only their ratios count (`relative`), they are scaled by a power of 2, so that no sum of
+    them leaves the range of `dtype`.
+    """
+    if value is None:
+        return None
+    given = vector(name, value, length, result_dtype(array(name, value)), of)
+    if not length:
+        return native(given, dtype)
+    highest, most = float(given.max()), float(np.finfo(np.float64 if relative else dtype).max)
+    if not (given.min() >= 0 and highest <= most):
+        at = int((~((given >= 0) & (given <= most))).argmax())
+        raise ValueError(
+            f"{name}[{at}] is {given[at]}: wanted finite numbers, none negative or above {most:.3g}"
+        )
+    if relative and not 1e-9 < highest < 1e9:
+        given = np.ldexp(given.astype(np.float64), -math.frexp(highest)[1])
+    return native(given, dtype)
+
+
+# ---- targets -----------------------------------------------------------------------------------
+
+
+def labels(name: str, value: Array) -> npt.NDArray[np.int64]:
+    """Class indices as int64: integers of any type, or floats that are whole."""
+    if value.dtype.kind == "f":
+        whole = (value == np.floor(value)) & (np.abs(value, dtype=np.float64) < 2.0**62)
+        if not whole.all():
+            at = int((~whole).argmax())
+            raise ValueError(
+                f"{name}[{at}] is {value[at]}: wanted class indices, which are whole numbers"
+            )
+    elif value.dtype == np.uint64 and value.size and value.max() > np.iinfo(np.int64).max:
+        at = int((value > np.iinfo(np.int64).max).argmax())
+        raise ValueError(
+            f"{name}[{at}] is {value[at]}: wanted class indices, which are far smaller"
+        )
+    return np.ascontiguousarray(value, dtype=np.int64)
+
+
+def label_range(
+    name: str,
+    index: npt.NDArray[np.int64],
+    n_classes: int,
+    *,
+    rows: npt.NDArray[np.int64] | None = None,
+    ignore_index: int | None = None,
+) -> int:
+    """Number of rows that have a class; ValueError with the first label that is none.
+
+    Labels that equal `ignore_index` are neither.
+    """
+    may_ignore = ignore_index is not None
+    row, ignored = _dispatch.function("bad_label")(
+        index, rows, n_classes, may_ignore, ignore_index if may_ignore else 0
+    )
+    if row >= 0:
+        raise ValueError(
+            f"{name}[{row}] is {index[row]}: wanted class indices from 0 to {n_classes - 1}"
+        )
+    return (len(index) if rows is None else len(rows)) - int(ignored)
+
+
+def scores(name: str, value: Array) -> Array:
+    """(N, C) scores with at least one class; one row of them may come as (C,)."""
+    if value.ndim not in (1, 2) or not 1 <= value.shape[-1] <= _MAX_CLASSES:
+        raise ValueError(
+            f"{name} has shape {value.shape}: wanted (N, C), or (C,) for one row, "
+            "with at least one class"
+        )
+    return value if value.ndim == 2 else value[None, :]
+
+
+def target(
+    value: npt.ArrayLike,
+    shape: tuple[int, int],
+    dtype: np.dtype[Any],
+    *,
+    one_row: bool,
+    ignore_index: int,
+) -> tuple[npt.NDArray[np.int64] | None, Array | None, int]:
+    """Class indices (those to ignore as -1), or probabilities; and how many rows have a target."""
+    n_rows, n_classes = shape
+    found = array("target", value)
+    indices, probs = ((), (n_classes,)) if one_row else ((n_rows,), shape)
+    if found.shape not in (indices, probs):
+        raise ValueError(
+            f"target has shape {found.shape}: wanted {indices} class indices "
+            f"or {probs} probabilities"
+        )
+    if found.shape == probs:
+        if ignore_index >= 0:
+            raise ValueError(
+                f"ignore_index is {ignore_index}, but target is probabilities: "
+                "wanted class indices with it"
+            )
+        return None, native(found.reshape(shape), dtype), n_rows
+    found = found.reshape(n_rows)
+    index = labels("target", found)
+    n_targets = label_range("target", index, n_classes, ignore_index=ignore_index)
+    if n_targets < n_rows:
+        index = np.where(index == ignore_index, -1, index)
+    return index, None, n_targets
+
+
+# ---- linear models -----------------------------------------------------------------------------
+
+
+def coefficients(value: npt.ArrayLike) -> Array:
+    """W (D, C) in float32 or float64, with at least one feature and one class."""
+    W = array("W", value)
+    if W.ndim != 2:
+        raise ValueError(f"W has shape {W.shape}: wanted (D, C), features by classes")
+    if W.dtype.newbyteorder("=").char not in _KERNEL_CHARS:
+        raise TypeError(f"W has dtype {W.dtype}: wanted float32 or float64, the arithmetic's dtype")
+    if 0 in W.shape or W.shape[1] > _MAX_CLASSES:
+        raise ValueError(f"W has shape {W.shape}: wanted at least one feature and one class")
+    return native(W, W.dtype.newbyteorder("="))
+
+
+def features(value: npt.ArrayLike, W: Array) -> Array:
+    """X (N, D): float32, float64 and uint8 as they are, bool as uint8, others in W's dtype."""
+    X = array("X", value)
+    if X.ndim != 2:
+        raise ValueError(f"X has shape {X.shape}: wanted (N, {W.shape[0]}), rows by features")
+    if X.shape[1] != W.shape[0]:
+        raise ValueError(
+            f"W has {W.shape[0]} rows, but X has {X.shape[1]} columns: "
+            f"wanted W of shape ({X.shape[1]}, C)"
+        )
+    if X.dtype == np.bool_:
+        X = X.view(np.uint8)
+    in_place = X.dtype.char in "fdB" and X.dtype.isnative and X.flags.aligned
+    return X if in_place and all(s % X.itemsize == 0 for s in X.strides) else X.astype(W.dtype)
+
+
+def row_indices(value: npt.ArrayLike | None, n_rows: int) -> npt.NDArray[np.int64] | None:
+    """Indices as in X[rows], copied, so that no other thread can change them after this check."""
+    if value is None:
+        return None
+    found = array("rows", value)
+    if found.ndim != 1 or (found.dtype.kind not in "iu" and found.size):
+        raise TypeError(
+            f"rows has dtype {found.dtype} and shape {found.shape}: "
+            "wanted a vector of integers (for a mask: numpy.flatnonzero(mask))"
+        )
+    rows = found.astype(np.int64)
+    out_of_range = _dispatch.function("bad_label")
+    if out_of_range(rows, None, n_rows, False, 0)[0] >= 0:
+        rows[rows < 0] += n_rows
+    at, _ = out_of_range(rows, None, n_rows, False, 0)
+    if at >= 0:
+        raise ValueError(f"rows[{at}] is {found[at]}: wanted indices of the {n_rows} rows of X")
+    return rows
+
+
+def affine(name: str, value: npt.ArrayLike, X: Array, W: Array) -> Array:
+    """Bytes of shift or scale (D,), in the dtype in which (X - shift) scale is computed."""
+    wide = X.dtype if X.dtype == np.float64 else W.dtype
+    return vector(name, value, W.shape[0], wide, "feature").view(np.uint8)
+
+
+def row_targets(
+    value: npt.ArrayLike,
+    shape: tuple[int, int],
+    dtype: np.dtype[Any],
+    rows: npt.NDArray[np.int64] | None,
+) -> tuple[npt.NDArray[np.int64] | None, Array | None]:
+    """Targets of a linear model: class indices, or probabilities."""
+    y = array("y", value)
+    if y.shape not in (shape[:1], shape):
+        raise ValueError(
+            f"y has shape {y.shape}: wanted {shape[:1]} class indices or {shape} probabilities"
+        )
+    if y.ndim == 2:
+        return None, native(y, dtype)
+    index = labels("y", y)
+    label_range("y", index, shape[1], rows=rows)
+    return index, None
+
+
+def total_weight(weights: Array, rows: npt.NDArray[np.int64] | None) -> float:
+    """Sum of the weights in use, which must not be 0."""
+    total = float((weights if rows is None else weights[rows]).sum(dtype=np.float64))
+    if not total > 0:
+        raise ValueError("sample_weight is 0 for all rows: wanted at least one positive weight")
+    return total

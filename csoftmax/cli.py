@@ -1,0 +1,272 @@
+"""The command line: `csoftmax COMMAND`, also `python -m csoftmax COMMAND`.
+
+A command is a function and a row of `COMMANDS`. What a command needs beyond NumPy it imports when
+it runs, so that `csoftmax --help` works with nothing else installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from csoftmax._config import show_config
+
+if TYPE_CHECKING:
+    from csoftmax.worksheet import Settings, Sheet
+
+INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ends
+FAILED = 2
+
+
+class Command(NamedTuple):
+    """One subcommand: how it is called, what it takes, what it does."""
+
+    name: str
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], None]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments after the program's name; those of the process if None.
+
+    Returns
+    -------
+    int
+        0 where all went well; 2 after an error, which is one line on stderr; 130 after Ctrl-C.
+
+    Examples
+    --------
+    >>> from csoftmax.cli import main
+    >>> main(["info"])
+    csoftmax ...
+    0
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print(f"\ncsoftmax {arguments.command}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has gone: nothing is left to say, not even while Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (ValueError, OSError, ImportError) as error:
+        message = " ".join(str(error).split())
+        print(f"csoftmax {arguments.command}: error: {message}", file=sys.stderr)
+        return FAILED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="csoftmax",
+        description="Softmax and multiclass losses for the CPU.",
+        epilog="CSOFTMAX_NUM_THREADS sets the number of threads, CSOFTMAX_ISA the instruction set.",
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        subparser = subparsers.add_parser(
+            command.name,
+            help=command.help,
+            description=command.help,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        command.add_arguments(subparser)
+        subparser.set_defaults(run=command.run)
+    return parser
+
+
+def _no_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add nothing."""
+
+
+def _info(arguments: argparse.Namespace) -> None:
+    """Print version, instruction set, OpenMP runtime and threads."""
+    show_config()
+
+
+def _worksheet_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the worksheet's arguments."""
+    add = parser.add_argument
+    add(
+        "--data",
+        default="digits",
+        metavar="digits|PATH",
+        help="scikit-learn's digits, or a folder or file: CIFAR-10 (python or binary batches or "
+        "their tar.gz), idx files (MNIST), npz, npy",
+    )
+    add("--classifier", choices=("softmax", "svm", "both"), default="both", help="what to train")
+    add(
+        "--out",
+        type=Path,
+        default=Path("worksheet-out"),
+        metavar="FOLDER",
+        help="where worksheet.txt, worksheet.json and the pictures go; made if missing, files of "
+        "the same name are replaced",
+    )
+    add("--seed", type=_whole(0), default=0, metavar="N", help="chooses split, weights, batches")
+    add("--iterations", type=_whole(1), default=1500, metavar="N", help="steps of each model")
+    add("--batch-size", type=_whole(1), default=200, metavar="N", help="rows of each step")
+    grid = "; without it the course's for CIFAR-10, else chosen from the spread of the data"
+    add(
+        "--learning-rates",
+        type=_rate,
+        nargs="+",
+        metavar="X",
+        default=argparse.SUPPRESS,
+        help="learning rates to search" + grid,
+    )
+    add(
+        "--regs",
+        type=_reg,
+        nargs="+",
+        metavar="X",
+        default=argparse.SUPPRESS,
+        help="regularisation strengths to search, in reg/2 * sum(W**2)" + grid,
+    )
+    add("--quiet", action="store_true", help="print nothing; the text is in worksheet.txt")
+
+
+def _worksheet(arguments: argparse.Namespace) -> None:
+    """Load the data, work through the sheet, write everything to the folder."""
+    # Here, and before any work, so that a missing package costs no time.
+    from csoftmax import datasets, plot, report, worksheet
+
+    _tqdm()
+    data = worksheet.prepare(datasets.load(arguments.data), arguments.seed)
+    settings = _settings(worksheet.default_settings(data), arguments)
+    names = ("softmax", "svm") if arguments.classifier == "both" else (arguments.classifier,)
+    sheet = worksheet.Sheet(data, settings, [worksheet.CLASSIFIERS[name] for name in names])
+    folder = _folder(arguments.out)
+    with open(folder / "worksheet.txt", "w", encoding="utf-8") as text_file:
+
+        def tell(text: str) -> None:
+            print(text, file=text_file)
+            if not arguments.quiet:
+                print(text, flush=True)
+
+        _work(sheet, tell, quiet=arguments.quiet)
+        files = plot.write_all(sheet, folder)
+        (folder / "worksheet.json").write_text(report.document(sheet), encoding="utf-8")
+        tell(report.files(folder, [*files, "worksheet.json", "worksheet.txt"]))
+
+
+def _work(sheet: Sheet, tell: Callable[[str], None], *, quiet: bool) -> None:
+    """Take the steps in order and tell each result as soon as it is there."""
+    from csoftmax import report, worksheet
+
+    data, settings, seed = sheet.data, sheet.settings, sheet.settings.seed
+    tell(report.title(sheet))
+    tell(report.data(sheet))
+    tell(report.centring(sheet))
+    sheet.initial = [worksheet.initial_loss(data, c, seed) for c in sheet.classifiers]
+    tell(report.initial_loss(sheet))
+    sheet.gradients = [
+        worksheet.gradient_check(data, c, reg, seed)
+        for c in sheet.classifiers
+        for reg in (0.0, max(settings.regs))
+    ]
+    tell(report.gradient_check(sheet))
+    sheet.timings = [worksheet.timings(data, c, seed) for c in sheet.classifiers]
+    tell(report.timings(sheet))
+    n_models = len(sheet.classifiers) * len(settings.learning_rates) * len(settings.regs)
+    with _tqdm()(
+        total=n_models, desc="search", unit="model", leave=False, disable=quiet or None
+    ) as bar:
+        sheet.searches = [
+            worksheet.search(data, c, settings, lambda trial: bar.update())
+            for c in sheet.classifiers
+        ]
+    tell(report.search(sheet))
+    sheet.scores = [worksheet.score(data, found) for found in sheet.searches]
+    tell(report.scores(sheet))
+
+
+def _settings(settings: Settings, arguments: argparse.Namespace) -> Settings:
+    """Put what the user asked for in the place of the defaults."""
+    asked = {name: vars(arguments)[name] for name in ("iterations", "batch_size", "seed")}
+    for name in ("learning_rates", "regs"):
+        if name in vars(arguments):
+            asked[name] = tuple(sorted(set(vars(arguments)[name])))
+    return replace(settings, **asked)
+
+
+def _folder(path: Path) -> Path:
+    """Make the folder where it is missing."""
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(f"--out is {str(path)!r}, which is a file: wanted a folder")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _tqdm() -> Any:
+    """Return the progress bar, which shows on a terminal only."""
+    try:
+        from tqdm import tqdm
+    except ImportError as error:
+        raise ImportError(
+            "the progress bar needs tqdm, which is not installed: pip install 'csoftmax[cli]'"
+        ) from error
+    return tqdm
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers of at least `least`."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if not least <= number < 2**32:
+            raise argparse.ArgumentTypeError(f"{text!r}: wanted a whole number from {least}")
+        return number
+
+    return read
+
+
+def _number(text: str, *, least: str, above: Callable[[float], bool]) -> float:
+    """Return a finite number that is large enough."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and above(number)):
+        raise argparse.ArgumentTypeError(f"{text!r}: wanted a finite number {least}")
+    return number
+
+
+def _rate(text: str) -> float:
+    """Read a learning rate."""
+    return _number(text, least="above 0", above=lambda number: number > 0)
+
+
+def _reg(text: str) -> float:
+    """Read a regularisation strength."""
+    return _number(text, least="of at least 0", above=lambda number: number >= 0)
+
+
+COMMANDS = (
+    Command(
+        "worksheet",
+        "the course's worksheet: load, check gradients, time, search, test, draw",
+        _worksheet_arguments,
+        _worksheet,
+    ),
+    Command("info", "version, instruction set, OpenMP runtime, threads", _no_arguments, _info),
+)

@@ -1,0 +1,5 @@
+"""The course's linear classifiers."""
+
+from csoftmax.cs231n.classifiers.linear_classifier import LinearClassifier, LinearSVM, Softmax
+
+__all__ = ["LinearClassifier", "LinearSVM", "Softmax"]

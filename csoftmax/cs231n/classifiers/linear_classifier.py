@@ -1,0 +1,235 @@
+"""Linear classifiers that learn by stochastic gradient descent, as in the course."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from csoftmax import _checks
+from csoftmax.linear import linear_predict, softmax_loss, svm_loss
+
+__all__ = ["LinearClassifier", "LinearSVM", "Softmax"]
+
+_IN_PLACE = (np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.uint8))
+
+
+class LinearClassifier(ABC):
+    """What linear classifiers share: training by mini-batches, and prediction.
+
+    A subclass defines `loss(X_batch, y_batch, reg)`, which returns the loss and its gradient by
+    `self.W`, as the course's own subclasses do; `Softmax` and `LinearSVM` are here.
+
+    Attributes
+    ----------
+    W : (D, C) float32 or float64 ndarray, or None before training
+        Weights. Assign to it to start from given ones.
+    b : (C,) ndarray or None
+        Bias, where `train` was asked to fit one.
+    shift, scale : (D,) arrays or None
+        What `train` was given. The model is that of the features (X - shift) * scale.
+    """
+
+    def __init__(self) -> None:
+        self.W: NDArray[Any] | None = None
+        self.b: NDArray[Any] | None = None
+        self.shift: ArrayLike | None = None
+        self.scale: ArrayLike | None = None
+
+    def train(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        learning_rate: float = 1e-3,
+        reg: float = 1e-5,
+        num_iters: int = 100,
+        batch_size: int = 200,
+        verbose: bool = False,
+        *,
+        shift: ArrayLike | None = None,
+        scale: ArrayLike | None = None,
+        fit_bias: bool = False,
+        callback: Callable[[int, float], object] | None = None,
+    ) -> list[float]:
+        """Train by stochastic gradient descent; a second call goes on from the first one's weights.
+
+            W -= learning_rate * dW         for a batch of rows drawn with replacement
+
+        Parameters
+        ----------
+        X : (N, D) array
+            float32, float64 and uint8 are read in place where C-contiguous; anything else is copied
+            once, other dtypes to float32.
+        y : (N,) labels in 0..C-1
+            New weights have max(y) + 1 classes.
+        learning_rate : float
+        reg : float
+            Strength of reg/2 sum(W**2).
+        num_iters, batch_size : int
+        verbose : bool
+            Print the loss every 100 iterations.
+        shift, scale : (D,) array_like, optional
+            Train on (X - shift) * scale, which is never stored.
+        fit_bias : bool
+            Fit a bias beside W. It starts at zero and is not regularised.
+        callback : callable, optional
+            Called as ``callback(iteration, loss)`` after each step. What it raises ends the
+            training, and W keeps the steps made.
+
+        Returns
+        -------
+        list of float
+            The loss of each batch, before its step.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the argument that is wrong.
+
+        Notes
+        -----
+        New weights are ``0.001 * np.random.randn(D, C)`` and a batch is
+        ``np.random.choice(N, batch_size)``, both from NumPy's global generator as in the course, so
+        that a seeded notebook draws the same numbers. W has X's dtype where that is a float of 32
+        or 64 bits, else float32; weights that are there keep theirs.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> np.random.seed(0)
+        >>> y = np.arange(300) % 3
+        >>> X = np.eye(3)[y] + 0.1 * np.random.randn(300, 3)
+        >>> model = Softmax()
+        >>> losses = model.train(X, y, learning_rate=1.0, num_iters=200)
+        >>> losses[-1] < 0.2 < losses[0]
+        True
+        >>> print(np.mean(model.predict(X) == y))
+        1.0
+        """
+        X, y = _data(X, y)
+        rate = _checks.real("learning_rate", learning_rate, 0)
+        reg = _checks.real("reg", reg, 0)
+        num_iters = _checks.integer("num_iters", num_iters, 0)
+        batch_size = _checks.integer("batch_size", batch_size, 1)
+        weights = self._start(X, y, fit_bias)
+        self.shift, self.scale = shift, scale
+        dW, step = np.empty_like(weights[0]), [np.empty_like(w) for w in weights]
+        losses: list[float] = []
+        for iteration in range(num_iters):
+            rows = np.random.choice(len(X), batch_size)  # noqa: NPY002 - the course's draws
+            loss, *grads = self._loss_of_rows(X, y, reg, rows, dW)
+            for w, grad, buffer in zip(weights, grads, step, strict=True):
+                w -= np.multiply(grad, rate, out=buffer)
+            losses.append(float(loss))
+            if verbose and iteration % 100 == 0:
+                print(f"iteration {iteration} / {num_iters}: loss {loss:f}")
+            if callback is not None:
+                callback(iteration, losses[-1])
+        return losses
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Return the class of the greatest score for each row of X.
+
+            argmax of ((X - shift) * scale) W + b       the first of equal maxima
+
+        Parameters
+        ----------
+        X : (N, D) array
+            As for `train`; uint8 stays uint8.
+
+        Returns
+        -------
+        (N,) int64 ndarray
+
+        Raises
+        ------
+        ValueError
+            Without weights, or where X does not fit them.
+        """
+        W = self._weights()
+        return linear_predict(W, X, bias=self.b, shift=self.shift, scale=self.scale)
+
+    @abstractmethod
+    def loss(self, X_batch: ArrayLike, y_batch: ArrayLike, reg: float) -> tuple[Any, ...]:
+        """Return the loss of a batch and its gradient by W; with a bias, its gradient third."""
+
+    def _loss_of_rows(
+        self,
+        X: NDArray[Any],
+        y: NDArray[Any],
+        reg: float,
+        rows: NDArray[np.integer[Any]],
+        out: NDArray[Any],
+    ) -> tuple[Any, ...]:
+        """Return what `loss` does for X[rows], y[rows]; `out` may take the gradient by W."""
+        return self.loss(X[rows], y[rows], reg)
+
+    def _weights(self) -> NDArray[Any]:
+        if self.W is None:
+            raise ValueError("W is None: wanted a call of train, or weights assigned, before this")
+        return self.W
+
+    def _start(self, X: NDArray[Any], y: NDArray[Any], fit_bias: bool) -> list[NDArray[Any]]:
+        """Make W (and b) where there are none, or copy them: training changes them in place."""
+        if self.W is None:
+            dtype = X.dtype if X.dtype.kind == "f" else np.dtype(np.float32)
+            shape = X.shape[1], max(1, int(y.max()) + 1)
+            _checks.label_range("y", y, shape[1])
+            self.W = (0.001 * np.random.randn(*shape)).astype(dtype)  # noqa: NPY002
+        else:
+            self.W = np.array(_checks.coefficients(self.W), order="C")
+            _checks.label_range("y", y, self.W.shape[1])
+        if not fit_bias:
+            self.b = None
+            return [self.W]
+        self.b = np.zeros(self.W.shape[1], self.W.dtype) if self.b is None else np.array(self.b)
+        return [self.W, self.b]
+
+
+class _Compiled(LinearClassifier):
+    """A classifier whose loss is one of the compiled ones, which read the rows of X in place."""
+
+    _loss: ClassVar[Callable[..., tuple[Any, ...]]]
+
+    def loss(
+        self, X_batch: ArrayLike, y_batch: ArrayLike, reg: float, **options: Any
+    ) -> tuple[Any, ...]:
+        """Return the loss of a batch, its gradient by W and, where there is a bias, by b.
+
+        `options` are those of the compiled function, such as `rows` and `n_threads`.
+        """
+        features = {"bias": self.b, "shift": self.shift, "scale": self.scale}
+        return self._loss(self._weights(), X_batch, y_batch, reg, **features, **options)
+
+    def _loss_of_rows(
+        self,
+        X: NDArray[Any],
+        y: NDArray[Any],
+        reg: float,
+        rows: NDArray[np.integer[Any]],
+        out: NDArray[Any],
+    ) -> tuple[Any, ...]:
+        return self.loss(X, y, reg, rows=rows, out=out)
+
+
+class Softmax(_Compiled):
+    """Softmax classifier: the loss is `csoftmax.softmax_loss`."""
+
+    _loss = staticmethod(softmax_loss)
+
+
+class LinearSVM(_Compiled):
+    """Multiclass support vector machine: the loss is `csoftmax.svm_loss` with margin 1."""
+
+    _loss = staticmethod(svm_loss)
+
+
+def _data(X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    X, y = _checks.array("X", X), _checks.array("y", y)
+    if X.ndim != 2 or X.size == 0:
+        raise ValueError(f"X has shape {X.shape}: wanted (N, D), at least one row and column")
+    if y.shape != (len(X),):
+        raise ValueError(f"y has shape {y.shape}: wanted ({len(X)},), a label for each row of X")
+    dtype = X.dtype if X.dtype in _IN_PLACE else np.dtype(np.float32)
+    return np.ascontiguousarray(X, dtype), _checks.labels("y", y)

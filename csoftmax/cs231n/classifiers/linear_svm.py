@@ -1,0 +1,31 @@
+"""The multiclass hinge loss of a linear classifier under the course's names."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from csoftmax.linear import svm_loss
+from csoftmax.reference import svm_loss_naive
+
+__all__ = ["svm_loss_naive", "svm_loss_vectorized"]
+
+
+def svm_loss_vectorized(
+    W: NDArray[np.floating[Any]], X: ArrayLike, y: ArrayLike, reg: float
+) -> tuple[float, NDArray[np.floating[Any]]]:
+    """Multiclass hinge loss and gradient, margin 1, from the compiled `csoftmax.svm_loss`.
+
+        loss = 1/N sum_i sum_{c != y_i} max(0, z_i[c] - z_i[y_i] + 1) + reg/2 sum(W**2)
+
+    Parameters, result and errors as in `softmax_loss_vectorized` of the module `softmax`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> loss, dW = svm_loss_vectorized(np.zeros((3, 10)), np.ones((4, 3)), [0, 1, 2, 3], 0.0)
+    >>> print(loss, dW.shape)
+    9.0 (3, 10)
+    """
+    loss, dW = svm_loss(W, X, y, reg)[:2]
+    return loss, dW

@@ -1,0 +1,27 @@
+"""Readers of real data files.
+
+`load` takes ``"digits"`` or a path and finds out what lies there; each format also has its own
+function. Nothing is downloaded, no reader runs code from a file, and a missing, truncated or
+foreign file is an error that names it and says what was wanted. Only digits and svmlight files
+need scikit-learn.
+"""
+
+from csoftmax.datasets._arrays import load_npy, load_npz
+from csoftmax.datasets._cifar10 import load_cifar10, read_cifar10_batch
+from csoftmax.datasets._dataset import Dataset
+from csoftmax.datasets._idx import load_idx, load_mnist
+from csoftmax.datasets._load import load
+from csoftmax.datasets._sklearn import load_digits, load_svmlight
+
+__all__ = [
+    "Dataset",
+    "load",
+    "load_cifar10",
+    "load_digits",
+    "load_idx",
+    "load_mnist",
+    "load_npy",
+    "load_npz",
+    "load_svmlight",
+    "read_cifar10_batch",
+]

@@ -1,0 +1,333 @@
+"""Losses of linear models, with their gradient in one pass over X; and the models' predictions.
+
+X is read once a call, block by block; scores and probabilities of a block live in scratch, so that
+memory beyond X and W does not grow with the number of rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from csoftmax import _checks, _dispatch, _threads
+
+Array = npt.NDArray[Any]
+
+#: (loss, dW), or (loss, dW, dbias): which of them depends on the arguments
+Result = Any
+
+
+def softmax_loss(
+    W: npt.ArrayLike,
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    reg: float = 0.0,
+    *,
+    bias: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    rows: npt.ArrayLike | None = None,
+    shift: npt.ArrayLike | None = None,
+    scale: npt.ArrayLike | None = None,
+    out: Array | None = None,
+    n_threads: int | None = None,
+) -> Result:
+    """Cross-entropy of softmax(X W), with reg/2 * sum(W**2), and its gradient in one pass over X.
+
+    (The regulariser is the 1/2 form: for CS231n's notebooks with reg * sum(W**2) pass 2 * reg.)
+
+        loss = mean_i(lse(z_i) - z_i[y_i]) + reg/2 sum(W**2)        dW = X' (P - Y) / N + reg W
+        Z = X W + bias        P = softmax(Z) by rows        dbias = sum_i(P - Y) / N
+
+    Parameters
+    ----------
+    W : (D, C) array_like of float32 or float64
+        Coefficients. All arithmetic is in this dtype.
+    X : (N, D) array_like
+        Features. float32, float64 and uint8 (bool, too) of any layout are read where they lie,
+        read-only and memory-mapped arrays included: rows of W's dtype in place, all others by
+        blocks of rows through scratch. Other dtypes, other byte orders and unaligned arrays are
+        copied to W's dtype first.
+    y : (N,) or (N, C) array_like
+        Class indices of any integer type (or floats that are whole), or probabilities (copied
+        if not of W's dtype).
+    reg : float, optional
+        Factor of the regulariser, at least 0. The bias is not regularised.
+    bias : (C,) array_like, optional
+        Added to the scores; its gradient is then returned, too.
+    sample_weight : (N,) array_like, optional
+        Weights of the rows, finite and not negative: the mean becomes the weighted mean.
+    label_smoothing : float, optional
+        eps, from 0 to 1: targets are (1 - eps) Y + eps / C.
+    rows : (n,) array_like of int, optional
+        Use X[rows], y[rows] and sample_weight[rows], without copying them.
+    shift, scale : (D,) array_like, optional
+        Use the features (X - shift) * scale, without making them. They are rounded as NumPy rounds
+        them.
+    out : (D, C) ndarray, optional
+        Where to put dW: of W's dtype, and no part of W or X.
+    n_threads : int, optional
+        At most that many threads; None: all that the process may use, fewer for small work.
+
+    Returns
+    -------
+    loss : float
+        Summed in float64.
+    dW : (D, C) ndarray
+        Gradient; `out`, if given.
+    dbias : (C,) ndarray
+        Gradient with respect to the bias, only if `bias` is given.
+
+    Raises
+    ------
+    TypeError
+        For arrays that are masked, sparse, complex or of objects, W of another dtype, rows that
+        are no integers, `out` of another dtype.
+    ValueError
+        For shapes that do not fit, no rows, a label that is no class (its row is named), weights
+        that are negative, not finite or all 0, options out of range, an `out` that is read-only or
+        overlaps an input.
+
+    Notes
+    -----
+    NaN and infinities in W, X or bias propagate as in NumPy's matrix product and SciPy's softmax:
+    a row with a NaN score makes the loss NaN. The result has the same bits for any number of
+    threads, and from run to run on one instruction set. float32 sums run over at most a block of
+    rows in registers and over the blocks of a slot, at most 1/64 of the rows, in memory; errors are
+    no larger than those of NumPy's float32 matrix products. Memory: W and dW transposed, up to
+    64 partial gradients (64 MiB, or 8 of them), and some blocks of rows for each thread.
+
+    References
+    ----------
+    .. [1] Stanford CS231n, "Linear classification: Softmax classifier",
+       https://cs231n.github.io/linear-classify/#softmax
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from csoftmax import softmax_loss
+    >>> X = np.array([[1.0, 0.0], [0.0, 1.0]])
+    >>> loss, dW = softmax_loss(np.zeros((2, 2)), X, [0, 1])
+    >>> round(loss, 6)  # log(2)
+    0.693147
+    >>> dW
+    array([[-0.25,  0.25],
+           [ 0.25, -0.25]])
+    """
+    data = _Data(W, X, rows, bias, shift, scale)
+    return _loss("cross_entropy", data, y, reg, sample_weight, label_smoothing, 0.0, out, n_threads)
+
+
+def svm_loss(
+    W: npt.ArrayLike,
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    reg: float = 0.0,
+    *,
+    delta: float = 1.0,
+    bias: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    rows: npt.ArrayLike | None = None,
+    shift: npt.ArrayLike | None = None,
+    scale: npt.ArrayLike | None = None,
+    out: Array | None = None,
+    n_threads: int | None = None,
+) -> Result:
+    """Multiclass hinge loss of X W, with reg/2 * sum(W**2), and its gradient in one pass over X.
+
+    (The regulariser is the 1/2 form: for CS231n's notebooks with reg * sum(W**2) pass 2 * reg.)
+
+        loss = mean_i(sum_{c != y_i} max(0, z_ic - z_i[y_i] + delta)) + reg/2 sum(W**2)
+        dW = X' H / N + reg W
+
+    with Z = X W + bias and H[i, c] = [z_ic - z_i[y_i] + delta > 0] for c != y_i, minus their number
+    at c = y_i (Weston-Watkins).
+
+    Parameters
+    ----------
+    W, X, y, reg, bias, sample_weight, label_smoothing, rows, shift, scale, out, n_threads
+        As for `softmax_loss`. Probabilities and smoothing give the expected loss of a target drawn
+        from them, at a cost of C**2 for each row.
+    delta : float, optional
+        The margin.
+
+    Returns
+    -------
+    loss, dW, dbias
+        As `softmax_loss`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `softmax_loss`.
+
+    Notes
+    -----
+    As for `softmax_loss`; a NaN margin makes the loss and its own gradient NaN.
+
+    References
+    ----------
+    .. [1] J. Weston, C. Watkins, "Support vector machines for multi-class pattern recognition",
+       ESANN 1999, equation (2).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from csoftmax import svm_loss
+    >>> X = np.array([[1.0, 0.0], [0.0, 1.0]])
+    >>> loss, dW = svm_loss(np.zeros((2, 2)), X, [0, 1])
+    >>> loss
+    1.0
+    >>> dW
+    array([[-0.5,  0.5],
+           [ 0.5, -0.5]])
+    """
+    data = _Data(W, X, rows, bias, shift, scale)
+    return _loss("hinge", data, y, reg, sample_weight, label_smoothing, delta, out, n_threads)
+
+
+def linear_predict(
+    W: npt.ArrayLike,
+    X: npt.ArrayLike,
+    *,
+    bias: npt.ArrayLike | None = None,
+    rows: npt.ArrayLike | None = None,
+    shift: npt.ArrayLike | None = None,
+    scale: npt.ArrayLike | None = None,
+    out: npt.NDArray[np.int64] | None = None,
+    n_threads: int | None = None,
+) -> npt.NDArray[np.int64]:
+    """Class of the largest score of each row, in one pass over X and without storing the scores.
+
+        label_i = argmax_c z_ic,        Z = ((X - shift) * scale) W + bias
+
+    Parameters
+    ----------
+    W, X, bias, rows, shift, scale, n_threads
+        As for `softmax_loss`.
+    out : (N,) ndarray of int64, optional
+        Where to put the labels.
+
+    Returns
+    -------
+    (N,) ndarray of int64
+        The first of equal scores wins, and a NaN counts as the largest, as in numpy.argmax.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `softmax_loss`.
+
+    Notes
+    -----
+    Same result for any number of threads. Rounding differs from NumPy's X @ W, so that scores which
+    are equal but for it may go either way.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from csoftmax import linear_predict
+    >>> linear_predict(np.eye(3), [[0.1, 0.7, 0.2], [5.0, 1.0, 5.0]])
+    array([1, 0])
+    """
+    data = _Data(W, X, rows, bias, shift, scale)
+    dtype = np.dtype(np.int64)
+    if out is not None:
+        _checks.out_array(out, (data.n_rows,), dtype, data.inputs)
+    threads = data.threads(n_threads, passes=1)
+    labels = np.empty(data.n_rows, dtype) if out is None else out
+    if data.n_rows:
+        direct = labels if labels.flags.c_contiguous else np.empty(data.n_rows, dtype)
+        _dispatch.kernel("linear_labels", data.W.dtype.char)(*data.arguments(), direct, threads)
+        if direct is not labels:
+            labels[...] = direct
+    return labels
+
+
+class _Data:
+    """Model and features, checked and in the kernels' terms."""
+
+    def __init__(
+        self,
+        W: npt.ArrayLike,
+        X: npt.ArrayLike,
+        rows: npt.ArrayLike | None,
+        bias: npt.ArrayLike | None,
+        shift: npt.ArrayLike | None,
+        scale: npt.ArrayLike | None,
+    ) -> None:
+        #: what an output must not overlap
+        self.inputs = {"W": W, "X": X, "rows": rows, "bias": bias, "shift": shift, "scale": scale}
+        self.W = _checks.coefficients(W)
+        self.X = _checks.features(X, self.W)
+        self.rows = _checks.row_indices(rows, len(self.X))
+        self.n_rows = len(self.X) if self.rows is None else len(self.rows)
+        self.bias = None
+        if bias is not None:
+            self.bias = _checks.vector("bias", bias, self.W.shape[1], self.W.dtype, "class")
+        self.shift = self.scale = None
+        if shift is not None or scale is not None:
+            # The kernels take both or neither: x - 0 and x * 1 change no bit.
+            n_features = self.W.shape[0]
+            shift = np.zeros(n_features) if shift is None else shift
+            scale = np.ones(n_features) if scale is None else scale
+            self.shift = _checks.affine("shift", shift, self.X, self.W)
+            self.scale = _checks.affine("scale", scale, self.X, self.W)
+
+    def arguments(self) -> tuple[Any, ...]:
+        """What all kernels of linear models start with."""
+        return self.W, self.X, self.rows, self.shift, self.scale, self.bias
+
+    def threads(self, n_threads: int | None, passes: int) -> int:
+        """How many threads to use for so many products with X."""
+        flops = 2.0 * passes * self.n_rows * self.W.size
+        return _threads.resolve(n_threads, flops * _threads.NS_PER_FLOP)
+
+
+def _loss(
+    loss: str,
+    data: _Data,
+    y: npt.ArrayLike,
+    reg: float,
+    sample_weight: npt.ArrayLike | None,
+    label_smoothing: float,
+    delta: float,
+    out: Array | None,
+    n_threads: int | None,
+) -> Any:
+    W, dtype = data.W, data.W.dtype
+    if data.n_rows == 0:
+        raise ValueError("X has no rows (or rows is empty): wanted at least one")
+    index, prob = _checks.row_targets(y, (len(data.X), W.shape[1]), dtype, data.rows)
+    weights = _checks.weights(
+        "sample_weight", sample_weight, len(data.X), dtype, "row of X", relative=True
+    )
+    normalizer = float(data.n_rows)
+    if weights is not None:
+        normalizer = _checks.total_weight(weights, data.rows)
+    reg = _checks.real("reg", reg, 0)
+    label_smoothing = _checks.real("label_smoothing", label_smoothing, 0, 1)
+    delta = _checks.real("delta", delta)
+    if out is not None:
+        targets = {"y": y, "sample_weight": sample_weight}
+        _checks.out_array(out, W.shape, dtype, data.inputs | targets)
+    dW = np.empty(W.shape, dtype) if out is None else out
+    dbias = None if data.bias is None else np.empty(W.shape[1], dtype)
+    value = _dispatch.kernel("linear_loss_grad", dtype.char)(
+        _dispatch.constant("LOSSES")[loss],
+        *data.arguments(),
+        index,
+        prob,
+        weights,
+        label_smoothing,
+        delta,
+        reg,
+        normalizer,
+        dW,
+        dbias,
+        data.threads(n_threads, passes=2),
+    )
+    return (value, dW) if dbias is None else (value, dW, dbias)

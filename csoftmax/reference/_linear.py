@@ -1,0 +1,126 @@
+"""Linear losses: a loss on the logits Z = F W + bias of the features F."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from csoftmax.reference._common import Array, float64
+from csoftmax.reference._losses import RowLoss, cross_entropy_rows, hinge_rows, reduce, targets
+
+
+def softmax_loss(
+    W: ArrayLike,
+    X: ArrayLike,
+    y: ArrayLike,
+    reg: float = 0.0,
+    *,
+    bias: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    rows: ArrayLike | None = None,
+    shift: ArrayLike | None = None,
+    scale: ArrayLike | None = None,
+) -> tuple[Any, ...]:
+    """Cross-entropy of a linear model with its gradient, and every option of the compiled function.
+
+        F = (X[rows] - shift) scale           Z = F W + bias
+        loss = cross_entropy(Z, y[rows]) + reg/2 sum(W**2)
+        dW = F' dZ + reg W                    dbias = sum of the rows of dZ
+
+    Returns (loss, dW), and dbias third where there is a bias. The mean over rows is weighted by
+    `sample_weight[rows]`. No rows are a ValueError.
+
+    Examples
+    --------
+    >>> loss, dW, dbias = softmax_loss([[0.0, 0.0]], [[1.0]], [1], bias=[0.0, 0.0])
+    >>> print(dW, dbias)
+    [[ 0.5 -0.5]] [ 0.5 -0.5]
+    """
+    F, y, s = _select(X, y, sample_weight, rows, shift, scale)
+    return _linear_loss(cross_entropy_rows, W, F, y, reg, bias, s, label_smoothing)
+
+
+def svm_loss(
+    W: ArrayLike,
+    X: ArrayLike,
+    y: ArrayLike,
+    reg: float = 0.0,
+    *,
+    delta: float = 1.0,
+    bias: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    rows: ArrayLike | None = None,
+    shift: ArrayLike | None = None,
+    scale: ArrayLike | None = None,
+) -> tuple[Any, ...]:
+    """Multiclass hinge loss of a linear model with its gradient; all else as in `softmax_loss`.
+
+    Examples
+    --------
+    >>> loss, dW = svm_loss([[0.0, 0.0]], [[1.0]], [1])
+    >>> print(loss, dW)
+    1.0 [[ 1. -1.]]
+    """
+    F, y, s = _select(X, y, sample_weight, rows, shift, scale)
+    return _linear_loss(hinge_rows(delta), W, F, y, reg, bias, s, label_smoothing)
+
+
+def linear_predict(
+    W: ArrayLike,
+    X: ArrayLike,
+    *,
+    bias: ArrayLike | None = None,
+    rows: ArrayLike | None = None,
+    shift: ArrayLike | None = None,
+    scale: ArrayLike | None = None,
+) -> NDArray[np.intp]:
+    """Return the argmax of F W + bias, F = (X[rows] - shift) scale.
+
+    The first of equal maxima wins, and a NaN wins over every number.
+
+    Examples
+    --------
+    >>> linear_predict([[0.0, 1.0]], [[1.0], [-1.0], [0.0]])
+    array([1, 0, 0])
+    """
+    F, _, _ = _select(X, np.zeros(len(np.asarray(X))), None, rows, shift, scale)
+    Z = F @ float64(W) + (0.0 if bias is None else float64(bias))
+    return np.asarray(np.argmax(Z, axis=1))
+
+
+def _select(
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    rows: ArrayLike | None,
+    shift: ArrayLike | None,
+    scale: ArrayLike | None,
+) -> tuple[Array, NDArray[Any], Array | None]:
+    """Return the features, targets and weights of the chosen rows."""
+    X, y = np.asarray(X), np.asarray(y)
+    chosen: Any = slice(None) if rows is None else np.asarray(rows, dtype=np.intp)
+    F = float64(X[chosen]) - (0.0 if shift is None else float64(shift))
+    F = F * (1.0 if scale is None else float64(scale))
+    return F, y[chosen], None if sample_weight is None else float64(sample_weight)[chosen]
+
+
+def _linear_loss(
+    row_loss: RowLoss,
+    W: ArrayLike,
+    F: Array,
+    y: NDArray[Any],
+    reg: float,
+    bias: ArrayLike | None,
+    sample_weight: Array | None,
+    label_smoothing: float,
+) -> tuple[Any, ...]:
+    if len(F) == 0:
+        raise ValueError("X has no rows: their mean loss is not defined")
+    W = float64(W)
+    Z = F @ W + (0.0 if bias is None else float64(bias))
+    u, v, formed = targets(Z, y, None, None, label_smoothing)
+    loss, dZ = reduce(row_loss, Z, u, v, formed, sample_weight, "mean")
+    loss, dW = loss + reg / 2 * np.sum(W**2), F.T @ dZ + reg * W
+    return (loss, dW) if bias is None else (loss, dW, np.sum(dZ, axis=0))

@@ -1,0 +1,234 @@
+"""Losses on logits: the functions of torch.nn.functional, and sample weights.
+
+Every option folds into a matrix of targets u, (N, C):
+
+    index target        u[i, c] = (1 - eps) weight[y_i] [c = y_i] + eps/C weight[c]
+    probability target  u[i, c] = ((1 - eps) t[i, c] + eps/C) weight[c]
+
+where eps is the label smoothing. Row i counts for v[i] in a mean: weight[y_i] with an index target,
+1 with probabilities. An ignored row has u = v = 0.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from csoftmax.reference._common import Array, float64, labels, step
+from csoftmax.reference._rows import log_softmax, softmax
+
+Reduction = Literal["none", "sum", "mean"]
+# (logits, u, formed) -> loss of each row, its gradient by the logits of that row
+RowLoss = Callable[[Array, Array, NDArray[np.bool_]], tuple[Array, Array]]
+
+
+def cross_entropy(
+    logits: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike | None = None,
+    *,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+    label_smoothing: float = 0.0,
+) -> Any:
+    """Cross-entropy of softmax(logits) against `target`; see `cross_entropy_with_grad`.
+
+    Examples
+    --------
+    >>> print(cross_entropy([[0.0, 0.0]], [1]) == np.log(2.0))
+    True
+    """
+    return cross_entropy_with_grad(
+        logits,
+        target,
+        weight,
+        sample_weight=sample_weight,
+        ignore_index=ignore_index,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )[0]
+
+
+def cross_entropy_with_grad(
+    logits: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike | None = None,
+    *,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+    label_smoothing: float = 0.0,
+) -> tuple[Any, Array]:
+    """Cross-entropy and its gradient by the logits.
+
+        L_i = sum_c u[i, c] (lse(z_i) - z[i, c])        dL_i/dz = softmax(z_i) sum_c u[i, c] - u[i]
+
+        none: s_i L_i       sum: sum_i s_i L_i       mean: sum_i s_i L_i / sum_i s_i v_i
+
+    with s the sample weights, u the targets with every option folded in and v what a row counts
+    for (the formulas stand at the top of this file). An index target without smoothing forms only
+    the term of its label, so that -inf in another class is harmless. NaN and +inf leave a row no
+    softmax: loss and gradient are NaN. An ignored row adds 0 and has gradient 0, unless it has no
+    softmax: then its gradient is NaN. With all rows ignored the mean is NaN. All as PyTorch.
+
+    Parameters
+    ----------
+    logits : (N, C) or (C,) array_like
+    target : (N,) or () indices, or (N, C) or (C,) probabilities
+    weight : (C,) array_like, optional
+        Class weights.
+    sample_weight : (N,) array_like, optional
+    ignore_index : int
+        Rows with this label do not count. ValueError if it is >= 0 beside probabilities.
+    reduction : {"mean", "sum", "none"}
+    label_smoothing : float
+
+    Returns
+    -------
+    loss : float, or (N,) float64 ndarray with reduction="none"
+    dlogits : float64 ndarray of the logits' shape
+        With reduction="none" the gradient of each row's own loss.
+
+    Examples
+    --------
+    >>> loss, grad = cross_entropy_with_grad([[0.0, 0.0]], [1])
+    >>> grad
+    array([[ 0.5, -0.5]])
+    """
+    u, v, formed = targets(logits, target, weight, ignore_index, label_smoothing)
+    return reduce(cross_entropy_rows, logits, u, v, formed, sample_weight, reduction)
+
+
+def multiclass_hinge(
+    scores: ArrayLike,
+    target: ArrayLike,
+    delta: float = 1.0,
+    *,
+    weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+    label_smoothing: float = 0.0,
+) -> Any:
+    """Multiclass hinge loss of Weston and Watkins; see `multiclass_hinge_with_grad`.
+
+    Examples
+    --------
+    >>> print(multiclass_hinge([[0.0, 0.0, -2.0]], [1]))
+    1.0
+    """
+    return multiclass_hinge_with_grad(
+        scores,
+        target,
+        delta,
+        weight=weight,
+        sample_weight=sample_weight,
+        ignore_index=ignore_index,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )[0]
+
+
+def multiclass_hinge_with_grad(
+    scores: ArrayLike,
+    target: ArrayLike,
+    delta: float = 1.0,
+    *,
+    weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+    label_smoothing: float = 0.0,
+) -> tuple[Any, Array]:
+    """Multiclass hinge loss and its gradient by the scores.
+
+        L_i = sum_k u[i, k] sum_{c != k} max(0, z[i, c] - z[i, k] + delta)
+
+    over the classes k with u[i, k] != 0. For an index target that is Weston and Watkins' loss, C
+    times PyTorch's `multi_margin_loss`. Each positive margin adds u[i, k] to the gradient of class
+    c and takes it from that of k; a NaN margin makes both, and the loss, NaN.
+
+    Parameters and result as in `cross_entropy_with_grad`; `delta` is the margin that is wanted.
+
+    Examples
+    --------
+    >>> loss, grad = multiclass_hinge_with_grad([[0.0, 0.0, -2.0]], [1])
+    >>> grad
+    array([[ 1., -1.,  0.]])
+    """
+    u, v, formed = targets(scores, target, weight, ignore_index, label_smoothing)
+    return reduce(hinge_rows(delta), scores, u, v, formed, sample_weight, reduction)
+
+
+def targets(
+    logits: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike | None,
+    ignore_index: int | None,
+    label_smoothing: float,
+) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Return u, v and which terms of u are formed at all."""
+    n_classes = np.shape(logits)[-1]
+    w = np.ones(n_classes) if weight is None else float64(weight)
+    eps = label_smoothing
+    if np.ndim(target) == np.ndim(logits):
+        if ignore_index is not None and ignore_index >= 0:
+            raise ValueError(f"ignore_index is {ignore_index}, but target has probabilities")
+        u = ((1 - eps) * np.atleast_2d(float64(target)) + eps / n_classes) * w
+        return u, np.ones(len(u)), np.ones(u.shape, bool)
+    y = np.atleast_1d(np.asarray(target))
+    counts = np.ones(len(y), bool) if ignore_index is None else y != ignore_index
+    y = labels(np.where(counts, y, 0), n_classes)
+    Y = np.eye(n_classes, dtype=bool)[y] & counts[:, None]
+    u = (1 - eps) * w * Y + eps / n_classes * np.outer(counts, w)
+    formed = Y if eps == 0 else np.broadcast_to(counts[:, None], Y.shape)
+    return u, np.where(counts, w[y], 0.0), formed
+
+
+def cross_entropy_rows(z: Array, u: Array, formed: NDArray[np.bool_]) -> tuple[Array, Array]:
+    p = softmax(z, axis=1)
+    log_p = np.where(np.isnan(p), np.nan, log_softmax(z, axis=1))  # +inf leaves no softmax
+    with np.errstate(invalid="ignore"):
+        loss = np.sum(np.where(formed, -u * log_p, 0.0), axis=1)
+    return loss, p * np.sum(u, axis=1, keepdims=True) - u
+
+
+def hinge_rows(delta: float) -> RowLoss:
+    def rows(z: Array, u: Array, formed: NDArray[np.bool_]) -> tuple[Array, Array]:
+        loss, grad = np.zeros(len(z)), np.zeros_like(z)
+        for k in range(z.shape[1]):
+            u_k = u[:, [k]]
+            with np.errstate(invalid="ignore"):
+                margin = np.where(u_k != 0, z - z[:, [k]] + delta, 0.0)
+            margin[:, k] = 0
+            h = step(margin)
+            h[:, k] = -np.sum(h, axis=1)
+            loss += np.sum(u_k * np.maximum(0, margin), axis=1)
+            grad += u_k * h
+        return loss, grad
+
+    return rows
+
+
+def reduce(
+    row_loss: RowLoss,
+    logits: ArrayLike,
+    u: Array,
+    v: Array,
+    formed: NDArray[np.bool_],
+    sample_weight: ArrayLike | None,
+    reduction: Reduction,
+) -> tuple[Any, Array]:
+    z = float64(logits)
+    s = np.ones(len(v)) if sample_weight is None else np.atleast_1d(float64(sample_weight))
+    loss, grad = row_loss(np.atleast_2d(z), u, formed)
+    counts = np.any(formed, axis=1, keepdims=True)
+    loss = s * loss
+    if reduction == "none":
+        n, total = np.float64(1), loss if z.ndim == 2 else loss[0]
+    else:
+        n, total = np.sum(s * v) if reduction == "mean" else np.float64(1), np.sum(loss)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return total / n, np.where(counts, s[:, None] * grad / n, grad).reshape(z.shape)

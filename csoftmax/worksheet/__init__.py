@@ -1,0 +1,46 @@
+"""The steps of the course's worksheet: each takes data and settings and returns plain numbers.
+
+Nothing here prints or draws: `csoftmax.report` turns the results into text and JSON,
+`csoftmax.plot` into pictures, and `csoftmax.cli` takes the steps in order.
+"""
+
+from csoftmax.worksheet._data import Data, Settings, default_settings, prepare
+from csoftmax.worksheet._steps import (
+    CLASSIFIERS,
+    Classifier,
+    GradientCheck,
+    InitialLoss,
+    Score,
+    Search,
+    Sheet,
+    Timing,
+    Trial,
+    dev_rows,
+    gradient_check,
+    initial_loss,
+    score,
+    search,
+    timings,
+)
+
+__all__ = [
+    "CLASSIFIERS",
+    "Classifier",
+    "Data",
+    "GradientCheck",
+    "InitialLoss",
+    "Score",
+    "Search",
+    "Settings",
+    "Sheet",
+    "Timing",
+    "Trial",
+    "default_settings",
+    "dev_rows",
+    "gradient_check",
+    "initial_loss",
+    "prepare",
+    "score",
+    "search",
+    "timings",
+]

@@ -1,0 +1,330 @@
+"""The steps of the worksheet. Each returns plain numbers and neither prints nor draws."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from math import log
+from typing import Any
+
+import numpy as np
+
+from csoftmax import linear, reference
+from csoftmax.cs231n.classifiers import LinearSVM, Softmax
+from csoftmax.cs231n.gradient_check import eval_numerical_gradient
+from csoftmax.worksheet._data import (
+    COURSE_LEARNING_RATES,
+    COURSE_REGS,
+    Array,
+    Data,
+    Settings,
+)
+
+LossGrad = Callable[..., tuple[Any, ...]]
+
+DEV_ROWS = 500  # the course's development rows: initial loss and timings
+LOOP_TURNS = 50_000  # rows x classes that the two loops may take: fewer rows for many classes
+CHECK_ROWS = 200  # rows of the gradient check
+CHECKED_ENTRIES = 5  # entries of dW compared per gradient check
+SMALL_WEIGHT = 1e-4  # standard deviation of W where scores must be near zero
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """What differs between the two classifiers of the worksheet."""
+
+    name: str
+    title: str
+    model: type[Softmax] | type[LinearSVM]
+    loss_grad: LossGrad
+    stages: tuple[tuple[str, LossGrad], ...]
+    expected: Callable[[int], float]
+    expected_text: str
+
+
+CLASSIFIERS = {
+    "softmax": Classifier(
+        "softmax",
+        "Softmax",
+        Softmax,
+        linear.softmax_loss,
+        (
+            ("two loops", reference.softmax_loss_naive),
+            ("one loop", reference.softmax_loss_half_vectorized),
+            ("NumPy, no loop", reference.softmax_loss_vectorized),
+        ),
+        lambda n_classes: log(n_classes),
+        "log(C)",
+    ),
+    "svm": Classifier(
+        "svm",
+        "Linear SVM",
+        LinearSVM,
+        linear.svm_loss,
+        (
+            ("two loops", reference.svm_loss_naive),
+            ("one loop", reference.svm_loss_half_vectorized),
+            ("NumPy, no loop", reference.svm_loss_vectorized),
+        ),
+        lambda n_classes: n_classes - 1.0,
+        "C - 1",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class InitialLoss:
+    """The loss of small random weights, and what it must be near."""
+
+    classifier: str
+    loss: float
+    expected: float
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """Central differences against the kernel's gradient, both in float64."""
+
+    classifier: str
+    reg: float
+    numerical: tuple[float, ...]
+    analytic: tuple[float, ...]
+    relative_error: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One implementation on the development rows; `difference` is ||dW - dW of the loops||."""
+
+    classifier: str
+    implementation: str
+    arithmetic: str
+    seconds: float
+    loss: float
+    difference: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One model of the search."""
+
+    learning_rate: float
+    reg: float
+    is_published: bool
+    train_accuracy: float
+    val_accuracy: float
+    seconds: float
+    losses: tuple[float, ...] = field(repr=False)
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the loss left the finite numbers."""
+        return not bool(np.isfinite(self.losses).all())
+
+
+@dataclass(frozen=True)
+class Search:
+    """All trials of one classifier, and the model of the best one."""
+
+    classifier: str
+    trials: tuple[Trial, ...]
+    best: Trial
+    model: Softmax | LinearSVM = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Score:
+    """The chosen model on rows that had no part in its choice."""
+
+    classifier: str
+    accuracy: float
+    class_accuracy: tuple[float, ...]
+
+
+@dataclass
+class Sheet:
+    """The whole worksheet: what it works on, and the results as the steps bring them."""
+
+    data: Data
+    settings: Settings
+    classifiers: list[Classifier]
+    initial: list[InitialLoss] = field(default_factory=list)
+    gradients: list[GradientCheck] = field(default_factory=list)
+    timings: list[tuple[Timing, ...]] = field(default_factory=list)
+    searches: list[Search] = field(default_factory=list)
+    scores: list[Score] = field(default_factory=list)
+
+
+def dev_rows(data: Data) -> int:
+    """Return how many rows the small steps take: 500, as the course, or fewer for many classes."""
+    return min(DEV_ROWS, len(data.X_train), max(1, LOOP_TURNS // data.n_classes))
+
+
+def initial_loss(data: Data, classifier: Classifier, seed: int = 0) -> InitialLoss:
+    """Return the loss of small random weights on the development rows, in float64."""
+    rows, W, bias = _start(data, DEV_ROWS, seed)
+    loss, *_ = classifier.loss_grad(
+        W, data.X_train, data.y_train, bias=bias, rows=rows, **data.features
+    )
+    return InitialLoss(classifier.name, float(loss), classifier.expected(data.n_classes))
+
+
+def gradient_check(data: Data, classifier: Classifier, reg: float, seed: int = 0) -> GradientCheck:
+    """Compare the kernel's float64 gradient with central differences at random entries of W.
+
+    The entries belong to features that are not constant: elsewhere both gradients are zero.
+    """
+    rows, W, bias = _start(data, CHECK_ROWS, seed)
+    rng = np.random.default_rng(seed)
+    varying = np.flatnonzero(np.ptp(data.X_train[rows], axis=0))
+    entries = (
+        rng.choice(varying, CHECKED_ENTRIES),
+        rng.integers(data.n_classes, size=CHECKED_ENTRIES),
+    )
+
+    def loss_grad(values: Array) -> tuple[Any, ...]:
+        W[entries] = values
+        return classifier.loss_grad(
+            W, data.X_train, data.y_train, reg, bias=bias, rows=rows, **data.features
+        )
+
+    start = W[entries]
+    analytic = loss_grad(start)[1][entries]
+    numerical = eval_numerical_gradient(lambda values: loss_grad(values)[0], start, verbose=False)
+    size = np.abs(numerical) + np.abs(analytic)
+    error = np.abs(numerical - analytic) / np.where(size > 0, size, 1.0)
+    return GradientCheck(
+        classifier.name,
+        reg,
+        tuple(map(float, numerical)),
+        tuple(map(float, analytic)),
+        tuple(map(float, error)),
+    )
+
+
+def timings(data: Data, classifier: Classifier, seed: int = 0) -> tuple[Timing, ...]:
+    """Time loss and gradient on the development rows: loops, NumPy, and the compiled kernel.
+
+    The stages of the course get what they ask for, centred float64 rows with a column of ones.
+    The last line is how the worksheet trains: the kernel on the data as they are stored.
+    """
+    rows, W, bias = _start(data, DEV_ROWS, seed)
+    X, y = data.X_train[rows], data.y_train[rows]
+    centred = (X - data.shift) * (1.0 if data.scale is None else data.scale)
+    extended = np.hstack([centred, np.ones((len(X), 1))])
+    W1 = np.vstack([W, bias])
+    W32, bias32 = W.astype(np.float32), bias.astype(np.float32)
+    explicit = [*classifier.stages, ("compiled", classifier.loss_grad)]
+    jobs: list[tuple[str, str, Callable[[], tuple[Any, ...]]]] = [
+        (name, "float64", partial(stage, W1, extended, y, 0.0)) for name, stage in explicit
+    ]
+    implicit = partial(classifier.loss_grad, W32, X, y, bias=bias32, **data.features)
+    jobs.append((f"compiled, {X.dtype} rows", "float32", implicit))
+    results = []
+    truth: Array | None = None
+    for name, arithmetic, job in jobs:
+        seconds, (loss, *gradients) = _best_time(job)
+        gradient = np.vstack(gradients)
+        truth = gradient if truth is None else truth
+        difference = float(np.linalg.norm(gradient - truth))
+        results.append(Timing(classifier.name, name, arithmetic, seconds, float(loss), difference))
+    return tuple(results)
+
+
+def search(
+    data: Data,
+    classifier: Classifier,
+    settings: Settings,
+    on_trial: Callable[[Trial], None] = lambda trial: None,
+) -> Search:
+    """Train one model per learning rate and reg, all on the same batches, and keep the best.
+
+    The best is the first with the highest validation accuracy. `on_trial` hears of each trial.
+    """
+    trials = []
+    best: tuple[Trial, Softmax | LinearSVM] | None = None
+    for learning_rate in settings.learning_rates:
+        for reg in settings.regs:
+            trial, model = _trial(data, classifier, settings, learning_rate, reg)
+            trials.append(trial)
+            if best is None or trial.val_accuracy > best[0].val_accuracy:
+                best = trial, model
+            on_trial(trial)
+    if best is None:
+        raise ValueError("learning_rates and regs hold no setting: wanted at least one of each")
+    return Search(classifier.name, tuple(trials), *best)
+
+
+def score(data: Data, found: Search) -> Score:
+    """Return the accuracy of the best model on the test rows, overall and by class."""
+    right = found.model.predict(data.X_test) == data.y_test
+    by_class = [right[data.y_test == c] for c in range(data.n_classes)]
+    return Score(
+        found.classifier,
+        float(right.mean()),
+        tuple(float(r.mean()) if len(r) else float("nan") for r in by_class),
+    )
+
+
+def _trial(
+    data: Data, classifier: Classifier, settings: Settings, learning_rate: float, reg: float
+) -> tuple[Trial, Softmax | LinearSVM]:
+    """Train and score one model."""
+    model = classifier.model()
+    start = time.perf_counter()
+    # A learning rate that is too large overflows W in NumPy's update: the trial says so itself.
+    with _global_seed(settings.seed), np.errstate(over="ignore", invalid="ignore"):
+        losses = model.train(
+            data.X_train,
+            data.y_train,
+            learning_rate=learning_rate,
+            reg=reg,
+            num_iters=settings.iterations,
+            batch_size=settings.batch_size,
+            fit_bias=True,
+            **data.features,
+        )
+    seconds = time.perf_counter() - start
+    is_published = data.is_course and learning_rate in COURSE_LEARNING_RATES and reg in COURSE_REGS
+    trial = Trial(
+        learning_rate=learning_rate,
+        reg=reg,
+        is_published=is_published,
+        train_accuracy=float((model.predict(data.X_train) == data.y_train).mean()),
+        val_accuracy=float((model.predict(data.X_val) == data.y_val).mean()),
+        seconds=seconds,
+        losses=tuple(losses),
+    )
+    return trial, model
+
+
+def _start(data: Data, n_rows: int, seed: int) -> tuple[Array, Array, Array]:
+    """Return random training rows, small random weights and a bias of zeros."""
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.choice(len(data.X_train), min(n_rows, dev_rows(data)), replace=False))
+    W = SMALL_WEIGHT * rng.standard_normal((data.X_train.shape[1], data.n_classes))
+    return rows, W, np.zeros(data.n_classes)
+
+
+def _best_time(job: Callable[[], tuple[Any, ...]]) -> tuple[float, tuple[Any, ...]]:
+    """Return the shortest of several runs and the result: fewer runs of a slow job."""
+    times: list[float] = []
+    while len(times) < 200 and sum(times) < 0.3:
+        start = time.perf_counter()
+        result = job()
+        times.append(time.perf_counter() - start)
+    return min(times), result
+
+
+@contextmanager
+def _global_seed(seed: int) -> Iterator[None]:
+    """Seed NumPy's global generator, from which the course's names draw, and put it back."""
+    state = np.random.get_state()  # noqa: NPY002
+    np.random.seed(seed)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(state)  # noqa: NPY002

@@ -1,0 +1,112 @@
+"""Run the worksheet on CIFAR-10 and put its figures into docs/worksheet.md and docs/img/.
+
+The environment variable CSOFTMAX_DATA names the folder that holds cifar-10-batches-py. Where the
+machine is not quiet, set OMP_NUM_THREADS=1: NumPy and csoftmax then both run on one thread, of which
+the shortest of many times is the same as on a quiet machine.
+"""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from csoftmax import datasets, worksheet
+from csoftmax.cli import main
+
+DOCS = Path(__file__).parent
+PICTURES = (
+    ("weights-softmax.png", "softmax weights"),
+    ("weights-svm.png", "SVM weights"),
+    ("search-softmax.png", "softmax search"),
+    ("search-svm.png", "SVM search"),
+    ("loss-softmax.png", "softmax loss"),
+    ("softmax-surface.png", "softmax of two logits"),
+)
+ROUNDS = 10
+BEGIN, END = "<!-- cifar10: begin -->", "<!-- cifar10: end -->"
+
+
+def accuracies(document: dict[str, Any]) -> list[str]:
+    """Return the table of the search and the accuracies of the best models."""
+    softmax, svm = document["search"]
+    lines = [
+        "| learning rate | reg | course's reg | softmax train | val | SVM train | val | |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for index, (one, other) in enumerate(zip(softmax["trials"], svm["trials"], strict=True)):
+        cells = [f"{one['learning_rate']:g}", f"{one['reg']:g}", f"{one['reg'] / 2:g}"]
+        for search, trial in ((softmax, one), (svm, other)):
+            best = "**" if search["best"] == index else ""
+            cells += [f"{trial['train_accuracy']:.3f}", f"{best}{trial['val_accuracy']:.3f}{best}"]
+        cells.append("published" if one["is_published"] else "")
+        lines.append(f"| {' | '.join(cells)} |")
+    lines.append("")
+    for search, test in zip(document["search"], document["test"], strict=True):
+        lines.append(
+            f"- {search['classifier']}: best validation accuracy "
+            f"**{search['best_val_accuracy']:.3f}**, test accuracy **{test['accuracy']:.3f}**"
+        )
+    return lines
+
+
+def times(data: worksheet.Data) -> list[str]:
+    """Return the table of the implementations: the shortest times of several rounds of the step."""
+    shortest: dict[tuple[str, str], list[float]] = {}
+    for classifier in worksheet.CLASSIFIERS.values():
+        rounds = [worksheet.timings(data, classifier) for _ in range(ROUNDS)]
+        for same in zip(*rounds, strict=True):
+            key = same[0].implementation, same[0].arithmetic
+            shortest.setdefault(key, []).append(min(timing.seconds for timing in same))
+    lines = ["| loss and gradient of 500 rows | in | softmax, ms | SVM, ms |", "|---|---|---|---|"]
+    for key, seconds in shortest.items():
+        lines.append(f"| {' | '.join([*key, *(f'{1e3 * s:.2f}' for s in seconds)])} |")
+    return lines
+
+
+def section(document: dict[str, Any], data: worksheet.Data) -> str:
+    """Return what stands between the markers."""
+    config, machine, settings = document["csoftmax"], document["machine"], document["settings"]
+    seconds = [trial["seconds"] for search in document["search"] for trial in search["trials"]]
+    return "\n".join(
+        [
+            f"{settings['iterations']} steps of {settings['batch_size']} rows a model, seed "
+            f"{settings['seed']}; the published settings are marked:",
+            "",
+            *accuracies(document),
+            "",
+            *times(data),
+            "",
+            f"The fastest model trained in {min(seconds):.2f} s. Measured on "
+            f"{machine['processor']}, threads: {config['n_threads']}, "
+            f"instruction set {config['instruction_set']}, "
+            f"{config['compiler']}, NumPy {config['numpy']}, Python {machine['python']}.",
+            "",
+            *(f"![{alt}](img/{name})" for name, alt in PICTURES),
+        ]
+    )
+
+
+def run() -> int:
+    """Write the section and the pictures; return the exit status."""
+    source = Path(os.environ["CSOFTMAX_DATA"]) / "cifar-10-batches-py"
+    with tempfile.TemporaryDirectory() as folder:
+        status = main(["worksheet", "--data", str(source), "--out", folder])
+        if status:
+            return status
+        document = json.loads(Path(folder, "worksheet.json").read_text(encoding="utf-8"))
+        (DOCS / "img").mkdir(exist_ok=True)
+        for name, _ in PICTURES:
+            shutil.copy(Path(folder, name), DOCS / "img" / name)
+    data = worksheet.prepare(datasets.load(source))
+    page = DOCS / "worksheet.md"
+    head, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    tail = rest.partition(END)[2]
+    page.write_text(f"{head}{BEGIN}\n{section(document, data)}\n{END}{tail}", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -1,0 +1,279 @@
+/* Slots of blocks, the units of the linear models. (Included once per real: see kernels.h.)
+ *
+ * A slot is a run of blocks of rows with a gradient of its own. Slots and blocks depend on the
+ * shape alone, and what the slots leave is merged in a fixed order: the bits do not depend on the
+ * number of threads.
+ */
+
+/* ---- sources of blocks ---- */
+
+INLINE ptrdiff_t FN(padded)(ptrdiff_t n) { return (n + LANES - 1) / LANES * LANES; }
+
+/* Rows as they are: the reals of W's dtype, one behind the other. Everything else is copied, a
+   block at a time, into scratch: other dtypes, other layouts, and (x - shift) scale, rounded as
+   NumPy rounds it. */
+INLINE int FN(in_place)(const linear_job *job) {
+    return job->x_type == (IS_DOUBLE ? FROM_DOUBLE : FROM_FLOAT) &&
+           job->x_stride[1] == sizeof(real) && job->x_stride[0] % (ptrdiff_t)sizeof(real) == 0 &&
+           !job->shift;
+}
+
+INLINE const char *FN(source_row)(const linear_job *job, ptrdiff_t i) {
+    return job->x + (job->rows ? (ptrdiff_t)job->rows[i] : i) * job->x_stride[0];
+}
+
+/* features begin..end of a row, `step` elements apart; (x - shift) scale is computed in `wide` */
+#define DEFINE_COPY(name, type, wide)                                                              \
+    INLINE void FN(name)(const char *row, ptrdiff_t step, ptrdiff_t begin, ptrdiff_t end,          \
+                         const void *shift, const void *scale, real *to) {                         \
+        const type *x = (const type *)row;                                                         \
+        if (shift)                                                                                 \
+            for (ptrdiff_t d = begin; d < end; d++)                                                \
+                to[d] = (real)(((wide)x[d * step] - ((const wide *)shift)[d]) *                    \
+                               ((const wide *)scale)[d]);                                          \
+        else                                                                                       \
+            for (ptrdiff_t d = begin; d < end; d++) to[d] = (real)x[d * step];                     \
+    }
+DEFINE_COPY(copy_from_float, float, real)
+DEFINE_COPY(copy_from_double, double, double)
+DEFINE_COPY(copy_from_uint8, uint8_t, real)
+#undef DEFINE_COPY
+
+INLINE void FN(copy_features)(const linear_job *job, const char *row, ptrdiff_t begin,
+                              ptrdiff_t end, real *to) {
+    const ptrdiff_t bytes = job->x_stride[1];
+    const void *shift = job->shift, *scale = job->scale;
+    /* a step that is the constant 1 lets the compiler use vectors */
+    switch (job->x_type) {
+    case FROM_FLOAT:
+        if (bytes == sizeof(float))
+            FN(copy_from_float)(row, 1, begin, end, shift, scale, to);
+        else
+            FN(copy_from_float)(row, bytes / (ptrdiff_t)sizeof(float), begin, end, shift, scale,
+                                to);
+        break;
+    case FROM_DOUBLE:
+        if (bytes == sizeof(double))
+            FN(copy_from_double)(row, 1, begin, end, shift, scale, to);
+        else
+            FN(copy_from_double)(row, bytes / (ptrdiff_t)sizeof(double), begin, end, shift, scale,
+                                 to);
+        break;
+    default:
+        if (bytes == 1)
+            FN(copy_from_uint8)(row, 1, begin, end, shift, scale, to);
+        else
+            FN(copy_from_uint8)(row, bytes, begin, end, shift, scale, to);
+    }
+}
+
+/* Where features lie apart (Fortran order), a piece of them at a time for all rows of the block:
+   the rows' neighbours share its cache lines and pages. */
+#ifndef STRIDED_FEATURES
+#define STRIDED_FEATURES 64
+#endif
+static void FN(copy_block)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows, real *to) {
+    const ptrdiff_t piece = job->x_stride[1] < 2 * (ptrdiff_t)sizeof(double) && job->x_stride[1] > 0
+                                ? job->D
+                                : STRIDED_FEATURES;
+    for (ptrdiff_t d = 0; d < job->D; d += piece)
+        for (ptrdiff_t i = 0; i < rows; i++)
+            FN(copy_features)(job, FN(source_row)(job, first + i), d,
+                              d + piece < job->D ? d + piece : job->D, to + i * job->ld);
+}
+
+/* ---- a slot of blocks: X -> loss and gradient, or labels ---- */
+
+/* A thread's scratch, cut into pieces. Every piece is a multiple of 64 bytes. */
+#undef Desk
+#define Desk FN(Desk)
+typedef struct {
+    real *copy, *tail, *S, *G, *T;
+    const real **x, **tails, **next;
+} Desk;
+
+static size_t FN(lay_out)(const linear_job *job, char *scratch, Desk *desk) {
+    const size_t block = (size_t)job->block, scores = block * (size_t)job->C * sizeof(real);
+    const size_t pointers = (block + LANES) * sizeof(real *);
+    const int soft = job->target.prob || job->target.label_smoothing != 0;
+    size_t at = 0;
+#define PIECE(member, type, bytes)                                                                 \
+    do {                                                                                           \
+        desk->member = (type)(scratch + at);                                                       \
+        at += ((bytes) + 63) / 64 * 64;                                                            \
+    } while (0)
+    PIECE(copy, real *, FN(in_place)(job) ? 0 : block * (size_t)job->ld * sizeof(real));
+    PIECE(tail, real *, block * VEC_BYTES);
+    PIECE(S, real *, scores);
+    PIECE(G, real *, job->loss == HINGE && soft ? scores : 0);
+    PIECE(T, real *, job->target.prob ? scores : 0);
+    PIECE(x, const real **, pointers);
+    PIECE(tails, const real **, pointers);
+    PIECE(next, const real **, pointers);
+#undef PIECE
+    if (!(job->loss == HINGE && soft)) desk->G = desk->S; /* in place */
+    return at;
+}
+
+/* Plan by the shape alone: blocks whose rows stay in a share of a level-2 cache between the two
+   products (16 rows of 3073 features, 256 of 54: 32 and 64 rows cost up to 60 % more), and a power
+   of two of slots, few enough for their gradients to stay within 64 MiB (8 slots at least, for 8
+   threads). */
+#ifndef BLOCK_BYTES
+#define BLOCK_BYTES 262144
+#define MAX_SLOTS 64
+#define SLOT_BYTES 67108864
+#endif
+static size_t FN(plan_linear)(linear_job *job) {
+    Desk desk;
+    const ptrdiff_t row = job->D * (ptrdiff_t)sizeof(real);
+    ptrdiff_t block = BLOCK_BYTES / (row ? row : 1) / LANES * LANES;
+    block = block < LANES ? LANES : block > 256 ? 256 : block;
+    const ptrdiff_t needed = FN(padded)(job->N);
+    job->block = block < needed ? block : needed;
+    job->blocks = (job->N + job->block - 1) / job->block;
+    job->ld = FN(padded)(job->D);
+    const ptrdiff_t fit = SLOT_BYTES / (job->C * job->ld * (ptrdiff_t)sizeof(real));
+    ptrdiff_t slots = 1;
+    while (slots < MAX_SLOTS && 4 * slots <= job->blocks && (slots < 8 || 2 * slots <= fit))
+        slots *= 2;
+    job->slots = slots;
+    return FN(lay_out)(job, NULL, &desk);
+}
+
+/* W -> wt, for one piece of the features; and the sum of its squares */
+static void FN(prepare)(const linear_job *job, ptrdiff_t piece) {
+    const ptrdiff_t begin = piece * FEATURES,
+                    end = begin + FEATURES < job->D ? begin + FEATURES : job->D;
+    const real *w = (const real *)job->w;
+    real *wt = (real *)job->wt;
+    double squares = 0;
+    for (ptrdiff_t d = begin; d < end; d++)
+        for (ptrdiff_t c = 0; c < job->C; c++) {
+            real value = w[d * job->w_stride[0] + c * job->w_stride[1]];
+            wt[c * job->ld + d] = value;
+            squares += (double)value * (double)value;
+        }
+    if (end == job->D)
+        for (ptrdiff_t c = 0; c < job->C; c++)
+            for (ptrdiff_t d = end; d < job->ld; d++) wt[c * job->ld + d] = 0;
+    if (job->square_sums) job->square_sums[piece] = squares;
+}
+
+static void FN(point_to_rows)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows,
+                              const real **x) {
+    for (ptrdiff_t i = 0; i < rows; i++) x[i] = (const real *)FN(source_row)(job, first + i);
+    x[rows] = x[rows - 1];
+}
+
+static void FN(find_rows)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows, Desk *desk) {
+    if (FN(in_place)(job)) {
+        FN(point_to_rows)(job, first, rows, desk->x);
+    } else {
+        FN(copy_block)(job, first, rows, desk->copy);
+        for (ptrdiff_t i = 0; i < rows; i++) desk->x[i] = desk->copy + i * job->ld;
+        desk->x[rows] = desk->x[rows - 1];
+    }
+    const ptrdiff_t over = job->D % V, full = job->D - over;
+    for (ptrdiff_t i = 0; over && i < rows; i++) {
+        real *tail = desk->tail + i * V;
+        desk->tails[i] = tail;
+        for (ptrdiff_t k = 0; k < V; k++) tail[k] = k < over ? desk->x[i][full + k] : 0;
+    }
+    desk->tails[rows] = desk->tails[rows - 1];
+}
+
+/* the scores of a block turn into its losses' gradients; returns the sum of the losses */
+static double FN(block_loss)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows,
+                             const Desk *desk) {
+    double total = 0;
+    for (ptrdiff_t i = 0; i < rows; i += V) {
+        const ptrdiff_t lanes = rows - i < V ? rows - i : V;
+        vec coef;
+        Aim a = FN(aim_at)(&job->target, job->rows, first + i, lanes, job->C, &coef);
+        if (job->target.prob) {
+            FN(pack_targets)(&job->target, job->rows, first + i, lanes, job->C, desk->T + i,
+                             job->block);
+            a.t = desk->T + i;
+            a.st = job->block;
+        }
+        vec losses = FN(row_loss)(job->loss, desk->S + i, job->block, job->C, &a, coef, desk->G + i,
+                                  job->block, 0);
+        for (ptrdiff_t k = 0; k < lanes; k++) total += (double)losses[k] * (double)coef[k];
+    }
+    return total;
+}
+
+/* the first maximum of each row's scores; a NaN counts as the largest, as in numpy.argmax */
+static void FN(block_labels)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows,
+                             const Desk *desk) {
+    for (ptrdiff_t i = 0; i < rows; i += V) {
+        vec best = FN(load)(desk->S + i);
+        ivec label = {0};
+        for (ptrdiff_t c = 1; c < job->C; c++) {
+            vec s = FN(load)(desk->S + c * job->block + i);
+            ivec wins = (s > best) | ((s != s) & (best == best));
+            best = FN(select)(wins, s, best);
+            label = (FN(isplat)((sint)c) & wins) | (label & ~wins);
+        }
+        for (ptrdiff_t k = 0; k < V && i + k < rows; k++) job->labels[first + i + k] = label[k];
+    }
+}
+
+static void FN(linear_slot)(const linear_job *job, ptrdiff_t slot, char *scratch) {
+    const ptrdiff_t begin = job->blocks * slot / job->slots,
+                    end = job->blocks * (slot + 1) / job->slots;
+    const size_t gradient_size = (size_t)job->C * (size_t)job->ld;
+    const real *bias = (const real *)job->bias;
+    real *dwt = job->labels ? NULL : (real *)job->slot_dw + (size_t)slot * gradient_size;
+    double *dbias = job->labels ? NULL : job->slot_dbias + slot * job->C, loss = 0;
+    Desk desk;
+    FN(lay_out)(job, scratch, &desk);
+    if (dwt) {
+        memset(dwt, 0, gradient_size * sizeof(real));
+        memset(dbias, 0, (size_t)job->C * sizeof(double));
+    }
+    for (ptrdiff_t b = begin; b < end; b++) {
+        const ptrdiff_t first = b * job->block,
+                        rows = job->N - first < job->block ? job->N - first : job->block;
+        const int prefetch = b + 1 < end && FN(in_place)(job) && job->N - first >= 2 * job->block;
+        Block x = {desk.x, desk.tails, prefetch ? desk.next : NULL, rows, job->D};
+        FN(find_rows)(job, first, rows, &desk);
+        for (ptrdiff_t c = 0; c < job->C; c++)
+            for (ptrdiff_t i = 0; i < job->block; i++)
+                desk.S[c * job->block + i] = bias ? bias[c] : 0;
+        FN(scores)(&x, (const real *)job->wt, job->ld, job->C, desk.S, job->block);
+        if (job->labels) {
+            FN(block_labels)(job, first, rows, &desk);
+            continue;
+        }
+        if (prefetch) FN(point_to_rows)(job, first + job->block, job->block, desk.next);
+        loss += FN(block_loss)(job, first, rows, &desk);
+        FN(gradient)(&x, job->C, desk.G, job->block, dwt, job->ld);
+        for (ptrdiff_t c = 0; c < job->C; c++)
+            for (ptrdiff_t i = 0; i < rows; i++) dbias[c] += (double)desk.G[c * job->block + i];
+    }
+    if (!job->labels) job->slot_loss[slot] = loss;
+}
+
+/* For a piece of the features: a tree of pairs of slots, then dw = sum / normalizer + reg w. */
+static void FN(merge)(const linear_job *job, ptrdiff_t piece) {
+    const ptrdiff_t begin = piece * FEATURES,
+                    end = begin + FEATURES < job->D ? begin + FEATURES : job->D;
+    const ptrdiff_t size = job->C * job->ld;
+    const real *w = (const real *)job->w;
+    const real factor = (real)(1 / job->normalizer), reg = (real)job->reg;
+    real *slots = (real *)job->slot_dw, *dw = (real *)job->dw;
+    for (ptrdiff_t step = 1; step < job->slots; step *= 2)
+        for (ptrdiff_t s = 0; s < job->slots; s += 2 * step)
+            for (ptrdiff_t c = 0; c < job->C; c++) {
+                real *to = slots + s * size + c * job->ld;
+                const real *from = to + step * size;
+                for (ptrdiff_t d = begin; d < end; d++) to[d] += from[d];
+            }
+    for (ptrdiff_t d = begin; d < end; d++)
+        for (ptrdiff_t c = 0; c < job->C; c++)
+            dw[d * job->dw_stride[0] + c * job->dw_stride[1]] =
+                slots[c * job->ld + d] * factor +
+                reg * w[d * job->w_stride[0] + c * job->w_stride[1]];
+}

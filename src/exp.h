@@ -1,0 +1,129 @@
+/* exp and log1p on vectors, for the arguments that a softmax has. (Included once per real.)
+ *
+ * exp(x), x <= 0 or NaN
+ *   1. x below LOW, where exp rounds to zero, becomes LOW; NaN passes (it compares false).
+ *   2. n = round(x / ln 2), by adding and subtracting 1.5 * 2^(mantissa bits): never under
+ *      -fassociative-math, which folds that away (errors of 0.4).
+ *   3. r = x - n ln 2, with ln 2 in two parts, the first short enough for n * LN2_HI to be exact.
+ *   4. exp(r) = 1 + r + r^2 q(r): q is the minimax polynomial of relative error 3e-9 (float) and
+ *      4e-18 (double) on |r| <= ln 2 / 2.
+ *   5. times 2^n in two factors, so that a subnormal result is rounded once.
+ *
+ * log1p(x), x >= 0 or NaN
+ *   1. u = 1 + x = 2^k (1 + f), 1 + f in [sqrt(1/2), sqrt(2)); c = x - (u - 1) is what u lost.
+ *   2. log(1 + f) = f - (f^2/2 - s (f^2/2 + R(s^2))), s = f / (2 + f), with R minimax (relative
+ *      error 5e-12 and 1e-18).
+ *   3. plus k ln 2 and c / u.
+ *   +inf gives +inf, NaN gives NaN.
+ *
+ * Worst errors seen, in units in the last place, and where (tests/test_exp.py looks again):
+ *
+ *                             without FMA                        with FMA (v3, v4)
+ *   exp, float                0.989 at -0x1.b61052p+4            1.006 at -0x1.049e22p+4
+ *   exp, double               1.005 at -0x1.0bb917036de4cp+9     1.036 at -0x1.59b3d31336dd5p+9
+ *   exp, float, subnormal     0.747 at -0x1.5d5e22p+6            the same
+ *   exp, double, subnormal    0.757 at -0x1.623ad76e61068p+9     0.761 at -0x1.625f1a625f45ep+9
+ *   log1p, float              0.832 at 0x1.9c5a7ap-2             0.822 at 0x1.a82276p-2
+ *   log1p, double             0.875 at 0x1.a08681bb94383p-2      0.849 at 0x1.a535f8729c31bp-2
+ */
+#undef LOW
+#undef LOG2E
+#undef LN2_HI
+#undef LN2_LO
+#undef ROUND
+#undef MANTISSA_BITS
+#undef EXPONENT_BIAS
+#undef SQRT_HALF_BITS
+#undef ONE_BITS
+#if IS_DOUBLE
+#define LOW -746.0
+#define LN2_HI 0x1.62e42fee00000p-1
+#define LN2_LO 0x1.a39ef35793c76p-33
+#define ROUND 0x1.8p52
+#define MANTISSA_BITS 52
+#define EXPONENT_BIAS 1023
+#define SQRT_HALF_BITS 0x3fe6a09e667f3bcdLL
+#define ONE_BITS 0x3ff0000000000000LL
+#else
+#define LOW -104.0f
+#define LN2_HI 0x1.62e400p-1f
+#define LN2_LO 0x1.7f7d1cp-20f
+#define ROUND 0x1.8p23f
+#define MANTISSA_BITS 23
+#define EXPONENT_BIAS 127
+#define SQRT_HALF_BITS 0x3f3504f3
+#define ONE_BITS 0x3f800000
+#endif
+#define LOG2E ((real)0x1.71547652b82fep0)
+
+INLINE vec FN(vexp)(vec x) {
+    x = FN(select)(x < (real)LOW, FN(splat)((real)LOW), x);
+    vec shifted = x * LOG2E + (real)ROUND;
+    vec n = shifted - (real)ROUND;
+    vec r = (x - n * (real)LN2_HI) - n * (real)LN2_LO;
+#if IS_DOUBLE
+    vec q = FN(splat)(2.499996535964057446564e-8);
+    q = q * r + 2.763037862521098725365e-7;
+    q = q * r + 2.755758734216402550031e-6;
+    q = q * r + 2.480149276278181091800e-5;
+    q = q * r + 1.984126950476653827939e-4;
+    q = q * r + 1.388888894392265496502e-3;
+    q = q * r + 8.333333333495623791375e-3;
+    q = q * r + 4.166666666652918852417e-2;
+    q = q * r + 0.1666666666666641023448;
+    q = q * r + 0.5000000000000010720993;
+#else
+    vec q = FN(splat)(0.001381446705932651057898f);
+    q = q * r + 0.008368780411180533649748f;
+    q = q * r + 0.0416683942108938693285f;
+    q = q * r + 0.1666652010781958942449f;
+    q = q * r + 0.4999999341250156568691f;
+#endif
+    vec p = (real)1 + (r + r * r * q);
+    /* n >= LOW / ln 2 > -2 * bias: half of it is the exponent of a normal number. The offset makes
+       it positive and the shift unsigned: signed shifts of 64 bits exist from AVX-512 on only. */
+    ivec k = (ivec)shifted - (ivec)FN(splat)((real)ROUND);
+    ivec half = (ivec)((uvec)(k + 2 * EXPONENT_BIAS) >> 1) - EXPONENT_BIAS;
+    vec scale_1 = (vec)((half + EXPONENT_BIAS) << MANTISSA_BITS);
+    vec scale_2 = (vec)((k - half + EXPONENT_BIAS) << MANTISSA_BITS);
+    return p * scale_1 * scale_2;
+}
+
+INLINE vec FN(vlog1p)(vec x) {
+    vec u = x + (real)1;
+    vec c = (x - (u - (real)1)) / u;
+    /* exponent and mantissa of u, with the mantissa in [sqrt(1/2), sqrt(2)) */
+    ivec bits = (ivec)u + (ONE_BITS - SQRT_HALF_BITS);
+    ivec k = (bits >> MANTISSA_BITS) - EXPONENT_BIAS;
+    ivec mantissa = (bits & ((((sint)1) << MANTISSA_BITS) - 1)) + SQRT_HALF_BITS;
+    vec f = (vec)mantissa - (real)1;
+    vec s = f / (f + (real)2);
+    vec z = s * s;
+#if IS_DOUBLE
+    vec R = FN(splat)(0.1479898859863380860396);
+    R = R * z + 0.153137640838320874897;
+    R = R * z + 0.1818357481164347217753;
+    R = R * z + 0.2222219838600540750349;
+    R = R * z + 0.2857142874405828879682;
+    R = R * z + 0.3999999999940792766848;
+    R = R * z + 0.6666666666666735298184;
+#else
+    vec R = FN(splat)(0.2358492703485793851438f);
+    R = R * z + 0.2853717166097132314666f;
+    R = R * z + 0.4000033718081601210018f;
+    R = R * z + 0.6666666563751255783081f;
+#endif
+    R = R * z;
+    vec half_square = f * f * (real)0.5;
+    /* k as a real: it is small, so the rounding trick works backwards, too */
+    vec exponent = (vec)(k + (ivec)FN(splat)((real)ROUND)) - (real)ROUND;
+    vec log_u = exponent * (real)LN2_HI -
+                ((half_square - (s * (half_square + R) + (exponent * (real)LN2_LO + c))) - f);
+    return FN(select)(x < (real)INFINITY, log_u, x); /* inf and NaN are their own log1p here */
+}
+
+/* a multiple of V numbers; for the tests */
+static void FN(vector_math)(int log1p, const real *x, real *out, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i + V <= n; i += V)
+        FN(store)(out + i, log1p ? FN(vlog1p)(FN(load)(x + i)) : FN(vexp)(FN(load)(x + i)));
+}

@@ -1,0 +1,76 @@
+/* What a pass works on, filled in by _kernels.pyx. Pointers are to float or double, as the pass is.
+ */
+
+enum { SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, SOFTMAX_BACKWARD }; /* row functions */
+enum { CROSS_ENTROPY, HINGE };                              /* row losses */
+enum { FROM_FLOAT, FROM_DOUBLE, FROM_UINT8 };               /* element types of X */
+
+/* How rows are taken: one at a time in place, or beside each other, copied into scratch. */
+enum { ACROSS, BESIDE };
+
+/* An array seen as (outer, n, inner): the middle axis is worked on. Strides count elements. */
+typedef struct {
+    void *data;
+    ptrdiff_t stride[3];
+} cube;
+
+typedef struct {
+    int function;
+    ptrdiff_t outer, n, inner;
+    cube x, y, out; /* y: second input of SOFTMAX_BACKWARD (the softmax), else the same as x */
+    int form;
+    ptrdiff_t units, bundled; /* bundled: rows that may be taken together */
+} row_job;
+
+/* Targets of a loss: see `aim` in rows.h. */
+typedef struct {
+    const int64_t *index; /* class of each row, anything out of range: no target; or NULL */
+    const void *prob;     /* (rows, C) probabilities, or NULL */
+    ptrdiff_t prob_stride[2];
+    const void *weight; /* (C) class weights, or NULL */
+    const void *coef;   /* (rows) factor of each row's loss and gradient, or NULL: 1 */
+    double factor;      /* and of all of them */
+    double label_smoothing, delta;
+} target_spec;
+
+typedef struct {
+    int loss;
+    ptrdiff_t rows, n;
+    cube z, g; /* (rows, n, 1); g.data NULL: no gradient */
+    target_spec target;
+    double *losses; /* (rows) */
+    int form;
+    ptrdiff_t units;
+} loss_job;
+
+typedef struct {
+    /* X: rows of D features, read through `rows` where that is given */
+    const char *x;
+    int x_type;
+    ptrdiff_t x_stride[2]; /* bytes */
+    const int64_t *rows;
+    const void *shift, *scale; /* (D) both or neither, in double where X is, else as W */
+    /* the model */
+    ptrdiff_t N, D, C;
+    const void *w;
+    ptrdiff_t w_stride[2];
+    const void *bias; /* (C), or NULL */
+    /* what is kept: loss and gradient, or labels */
+    int loss;
+    target_spec target;
+    void *dw;
+    ptrdiff_t dw_stride[2];
+    double reg, normalizer; /* dw = sum / normalizer + reg w */
+    int64_t *labels;        /* NULL: loss and gradient */
+    /* the plan: rows in blocks, blocks in slots; a function of the shape alone */
+    ptrdiff_t block, blocks, slots, ld; /* ld: row length of the transposed arrays */
+    /* work space */
+    void *wt;            /* (C, ld) W transposed, padded with zeros */
+    void *slot_dw;       /* (slots, C, ld) */
+    double *slot_dbias;  /* (slots, C) */
+    double *slot_loss;   /* (slots) */
+    double *square_sums; /* of W, one for each piece of FEATURES features */
+} linear_job;
+
+/* features in a piece of the work before and after the pass: transposing W, merging the slots */
+#define FEATURES 256

@@ -1,0 +1,70 @@
+/* All C code of the kernels, compiled once for float and once for double.
+ *
+ *   simd.h    vectors of the widest registers that this variant may use
+ *   exp.h     exp and log1p
+ *   rows.h    row functions and row losses on a strip of scores
+ *   panels.h  the two skinny products on one block of rows
+ *   strips.h  from arrays of rows to strips
+ *   blocks.h  from X, whatever it is made of, to blocks of rows, and a pass over a slot of them
+ *
+ * In these files `real` is float or double, `sint` the signed integer of its size, and FN(name) a
+ * name of its own for each of the two. No Python, no threads and no malloc below this line.
+ */
+#ifndef CSOFTMAX_KERNELS_H
+#define CSOFTMAX_KERNELS_H
+
+#if !defined(__GNUC__)
+#error "csoftmax needs gcc or clang (on Windows: clang-cl): its kernels use their vector types"
+#endif
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* Rows of a block are padded to a multiple of this, whatever the registers' width, so that blocks
+   (and with them the order of every sum over rows) are the same in all variants. */
+#define LANES 16
+
+#include "jobs.h"
+
+#define IS_DOUBLE 0
+#define real float
+#define sint int32_t
+#define unsigned_sint uint32_t
+#define FN(name) name##_f32
+#include "simd.h"
+#include "exp.h"
+#include "rows.h"
+#include "panels.h"
+#include "strips.h"
+#include "blocks.h"
+#undef IS_DOUBLE
+#undef real
+#undef sint
+#undef unsigned_sint
+#undef FN
+
+#define IS_DOUBLE 1
+#define real double
+#define sint int64_t
+#define unsigned_sint uint64_t
+#define FN(name) name##_f64
+#include "simd.h"
+#include "exp.h"
+#include "rows.h"
+#include "panels.h"
+#include "strips.h"
+#include "blocks.h"
+#undef IS_DOUBLE
+#undef real
+#undef sint
+#undef unsigned_sint
+#undef FN
+
+#endif

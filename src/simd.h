@@ -1,0 +1,99 @@
+/* Vectors as wide as the registers of this variant, in the compiler's own vector types: the
+ * operators + - * / & | ~ < > == work lane by lane, a comparison gives all ones or zeros, and a
+ * cast between vectors of one size keeps the bits. (Included once per real: see kernels.h.)
+ */
+#undef VEC_BYTES
+#if defined(__AVX512F__)
+#define VEC_BYTES 64
+#elif defined(__AVX__)
+#define VEC_BYTES 32
+#else
+#define VEC_BYTES 16
+#endif
+
+#undef V
+#define V ((ptrdiff_t)(VEC_BYTES / sizeof(real)))
+#undef vec
+#undef ivec
+#undef uvec
+#define vec FN(vec)
+#define ivec FN(ivec)
+#define uvec FN(uvec)
+
+typedef real vec __attribute__((vector_size(VEC_BYTES)));
+typedef sint ivec __attribute__((vector_size(VEC_BYTES)));
+typedef unsigned_sint uvec __attribute__((vector_size(VEC_BYTES)));
+/* the same at any address, over memory of any type */
+typedef real FN(loose_vec) __attribute__((vector_size(VEC_BYTES), aligned(1), may_alias));
+typedef sint FN(loose_ivec) __attribute__((vector_size(VEC_BYTES), aligned(1), may_alias));
+
+INLINE vec FN(splat)(real x) { return x - (vec){0}; } /* x - 0 keeps the sign of a zero */
+INLINE ivec FN(isplat)(sint x) { return x - (ivec){0}; }
+INLINE vec FN(load)(const real *p) { return *(const FN(loose_vec) *)p; }
+INLINE void FN(store)(real *p, vec v) { *(FN(loose_vec) *)p = v; }
+INLINE ivec FN(iload)(const sint *p) { return *(const FN(loose_ivec) *)p; }
+
+INLINE ivec FN(iota)(void) {
+    ivec v;
+    for (sint k = 0; k < V; k++) v[k] = k;
+    return v;
+}
+
+/* mask ? a : b */
+INLINE vec FN(select)(ivec mask, vec a, vec b) {
+    return (vec)(((ivec)a & mask) | ((ivec)b & ~mask));
+}
+
+/* mask ? a : 0 */
+INLINE vec FN(keep)(ivec mask, vec a) { return (vec)((ivec)a & mask); }
+
+/* The larger of two. Of a NaN and a number it may give either: every caller sums exp(x - max)
+   afterwards, which brings the NaN back. The processor's own instruction depends on the operands'
+   order, and compilers do not find it from select(a > b, a, b). */
+INLINE vec FN(larger)(vec a, vec b) {
+#if defined(__AVX512F__)
+#if IS_DOUBLE
+    return (vec)_mm512_max_pd((__m512d)a, (__m512d)b);
+#else
+    return (vec)_mm512_max_ps((__m512)a, (__m512)b);
+#endif
+#elif defined(__AVX__)
+#if IS_DOUBLE
+    return (vec)_mm256_max_pd((__m256d)a, (__m256d)b);
+#else
+    return (vec)_mm256_max_ps((__m256)a, (__m256)b);
+#endif
+#else
+    return FN(select)(a > b, a, b);
+#endif
+}
+
+/* Reductions over the lanes, by halves: a fixed order. By pieces of 16 bytes, because gcc 12 turns
+   loops over the lanes of a 64-byte vector into loops over memory. */
+typedef real FN(piece) __attribute__((vector_size(16)));
+
+INLINE real FN(lane_sum)(vec v) {
+    FN(piece) p[VEC_BYTES / 16];
+    memcpy(p, &v, sizeof v);
+#if VEC_BYTES == 64
+    p[0] += p[2];
+    p[1] += p[3];
+#endif
+#if VEC_BYTES >= 32
+    p[0] += p[1];
+#endif
+#if IS_DOUBLE
+    return p[0][0] + p[0][1];
+#else
+    return (p[0][0] + p[0][2]) + (p[0][1] + p[0][3]);
+#endif
+}
+
+INLINE real FN(lane_max)(vec v) {
+    real a = v[0], b = v[1];
+    for (ptrdiff_t k = 2; k < V; k += 2) {
+        a = v[k] > a ? v[k] : a;
+        b = v[k + 1] > b ? v[k + 1] : b;
+    }
+    return a > b ? a : b;
+}

@@ -1,0 +1,301 @@
+"""The command line: what it prints, writes, refuses and returns."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from csoftmax.cli import COMMANDS, main
+
+pytest.importorskip("matplotlib", reason="the worksheet needs matplotlib (csoftmax[cli])")
+pytest.importorskip("tqdm", reason="the worksheet needs tqdm (csoftmax[cli])")
+
+RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
+QUICK = ["--iterations", "30", "--learning-rates", "0.002", "0.008", "--regs", "0.1"]
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small npz file of colour images in three classes."""
+    rng = np.random.default_rng(0)
+    y = rng.permutation(np.arange(150) % 3)
+    X = rng.normal(80, 10, (150, 4, 5, 3))
+    X[np.arange(150), :, :, y] += 90
+    path = tmp_path_factory.mktemp("images") / "tiny.npz"
+    np.savez(path, X=X.clip(0, 255).astype(np.uint8), y=y, class_names=["red", "green", "blue"])
+    return path
+
+
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def error(capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what stderr says, which must be one line and no traceback."""
+    text = capsys.readouterr().err
+    assert text.count("\n") == 1, text
+    assert "Traceback" not in text
+    return text
+
+
+def test_worksheet_on_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("sklearn", reason="the digits come with scikit-learn (csoftmax[sklearn])")
+    out = tmp_path / "new" / "folder"
+    assert main(["worksheet", *QUICK, "--out", str(out)]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == (out / "worksheet.txt").read_text(encoding="utf-8")
+    assert printed.err == ""  # the bar shows on a terminal only
+    assert files(out) == {
+        "worksheet.txt",
+        "worksheet.json",
+        "mean.png",
+        "softmax-surface.png",
+        *(
+            f"{what}-{name}.png"
+            for what in ("loss", "search", "weights")
+            for name in ("softmax", "svm")
+        ),
+    }
+    document = json.loads((out / "worksheet.json").read_text(encoding="utf-8"))
+    assert set(document) == {
+        "csoftmax",
+        "machine",
+        "data",
+        "settings",
+        "initial_loss",
+        "gradient_check",
+        "timings",
+        "search",
+        "test",
+    }
+    assert document["settings"]["learning_rates"] == [0.002, 0.008]
+    assert [search["classifier"] for search in document["search"]] == ["softmax", "svm"]
+    assert all(search["best_val_accuracy"] > 0.7 for search in document["search"])
+    assert all(test["accuracy"] > 0.7 for test in document["test"])
+    assert {check["reg"] for check in document["gradient_check"]} == {0.0, 0.1}
+
+
+def test_worksheet_on_images_with_one_classifier(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["worksheet", "--data", str(images), "--classifier", "svm", "--seed", "3"]
+    arguments += ["--iterations", "50", "--batch-size", "20", "--quiet", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    assert capsys.readouterr() == ("", "")
+    assert "weights-svm.png" in files(tmp_path)
+    assert "weights-softmax.png" not in files(tmp_path)
+    document = json.loads((tmp_path / "worksheet.json").read_text(encoding="utf-8"))
+    assert document["data"]["image_shape"] == [4, 5, 3]
+    assert document["data"]["class_names"] == ["red", "green", "blue"]
+    assert document["data"]["dtype"] == "uint8"
+    settings = document["settings"]
+    assert (settings["seed"], settings["iterations"], settings["batch_size"]) == (3, 50, 20)
+    assert document["test"][0]["accuracy"] > 0.8
+    again = tmp_path / "again"
+    assert main([*arguments[:-1], str(again)]) == 0
+    repeated = json.loads((again / "worksheet.json").read_text(encoding="utf-8"))
+    for one, other in zip(
+        document["search"][0]["trials"], repeated["search"][0]["trials"], strict=True
+    ):
+        assert one | {"seconds": 0} == other | {"seconds": 0}
+
+
+def test_missing_data_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing, out = tmp_path / "nowhere", tmp_path / "out"
+    assert main(["worksheet", "--data", str(missing), "--out", str(out)]) == 2
+    message = error(capsys)
+    assert message.startswith("csoftmax worksheet: error: ")
+    assert str(missing) in message
+    assert not out.exists()
+
+
+def test_out_that_is_a_file(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("mine")
+    assert main(["worksheet", "--data", str(images), "--out", str(taken)]) == 2
+    assert f"--out is {str(taken)!r}, which is a file: wanted a folder" in error(capsys)
+    assert taken.read_text() == "mine"
+
+
+def test_sparse_data_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("sklearn", reason="svmlight files need scikit-learn (csoftmax[sklearn])")
+    path = tmp_path / "rows.svm"
+    path.write_text("".join(f"{i % 2} 1:{i} 4:2\n" for i in range(40)))
+    assert main(["worksheet", "--data", str(path), "--out", str(tmp_path / "out")]) == 2
+    assert "holds sparse rows (csr, 40 x 4): the worksheet wants dense rows" in error(capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--iterations", "0"], "argument --iterations: '0': wanted a whole number from 1"),
+        (["--batch-size", "x"], "argument --batch-size: 'x': wanted a whole number from 1"),
+        (["--seed", "-1"], "argument --seed: '-1': wanted a whole number from 0"),
+        (["--seed", str(2**32)], f"argument --seed: '{2**32}': wanted a whole number from 0"),
+        (["--learning-rates", "0"], "'0': wanted a finite number above 0"),
+        (["--learning-rates", "1", "nan"], "'nan': wanted a finite number above 0"),
+        (["--regs", "inf"], "'inf': wanted a finite number of at least 0"),
+        (["--regs", "none"], "'none': wanted a finite number of at least 0"),
+        (["--classifier", "tree"], "argument --classifier: invalid choice: 'tree'"),
+    ],
+)
+def test_bad_arguments(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["worksheet", *arguments])
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"]])
+def test_a_command_is_wanted(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert "COMMAND" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [None, *(command.name for command in COMMANDS)])
+def test_help(command: str | None, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"] if command is None else [command, "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    names = [c.name for c in COMMANDS] if command is None else [f"csoftmax {command}"]
+    assert all(name in text for name in names)
+
+
+def test_help_names_the_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["worksheet", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    for default in ("digits", "both", "worksheet-out", "1500", "200"):
+        assert f"(default: {default})" in text
+
+
+def test_info(capsys: pytest.CaptureFixture[str]) -> None:
+    import csoftmax
+
+    assert main(["info"]) == 0
+    assert csoftmax.__version__ in capsys.readouterr().out
+
+
+def test_interruption(
+    images: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stop(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("csoftmax.worksheet.search", stop)
+    assert main(["worksheet", "--data", str(images), "--out", str(tmp_path), "--quiet"]) == 130
+    assert capsys.readouterr().err.strip() == "csoftmax worksheet: interrupted"
+
+
+@pytest.mark.parametrize("package", ["matplotlib", "tqdm"])
+def test_missing_package_names_the_extra(
+    package: str, images: Path, tmp_path: Path, run_python: RunPython
+) -> None:
+    done = run_python(
+        f"import sys; sys.modules[{package!r}] = None; from csoftmax.cli import main; "
+        f"sys.exit(main(['worksheet', '--data', {str(images)!r}, '--out', 'out']))",
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("csoftmax worksheet: error: ")
+    assert done.stderr.count("\n") == 1
+    assert package in done.stderr
+    assert "pip install 'csoftmax[cli]'" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_needs_numpy_alone(run_python: RunPython) -> None:
+    done = run_python(
+        "import sys\n"
+        "for name in ('matplotlib', 'tqdm', 'sklearn', 'scipy'): sys.modules[name] = None\n"
+        "from csoftmax.cli import main\n"
+        "sys.exit(main(['info']))"
+    )
+    assert done.stdout
+
+
+def test_python_m(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "csoftmax", "info"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("quiet", [False, True])
+def test_progress_bar_shows_on_a_terminal(quiet: bool, images: Path, tmp_path: Path) -> None:
+    import termios
+
+    terminal, stderr = os.openpty()
+    termios.tcsetwinsize(stderr, (24, 80))
+    arguments = ["worksheet", "--data", str(images), "--out", "out", *QUICK]
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "csoftmax", *arguments, *["--quiet"] * quiet],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        timeout=120,
+    )
+    os.write(stderr, b".")  # so that reading finds something also where there was no bar
+    shown = os.read(terminal, 65536).decode()
+    os.close(stderr)
+    os.close(terminal)
+    assert done.returncode == 0, shown
+    assert ("search:   0%" in shown) != quiet
+    assert "search:" not in done.stdout
+    assert bool(done.stdout) != quiet
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_output_that_cannot_be_written(images: Path, tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "csoftmax", "info"],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+        )
+    assert done.returncode == 2
+    assert "No space left on device" in done.stderr
+
+
+def test_reader_that_leaves_early(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "csoftmax", "info"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    complaint = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=120) == 2
+    assert complaint == ""

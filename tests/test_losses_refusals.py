@@ -1,0 +1,477 @@
+"""Losses on logits: what they refuse, message by message, and that a refusal leaves no trace."""
+
+from __future__ import annotations
+
+import copy
+import re
+
+import numpy as np
+import pytest
+
+import csoftmax
+
+pytestmark = pytest.mark.usefixtures("isa")
+
+INF, NAN = np.inf, np.nan
+LOSSES = ("cross_entropy", "multiclass_hinge")
+N, C = 3, 4
+HUGE = 2**63 + 1
+LONG = np.dtype(np.longdouble)
+masked = np.ma.masked_array
+NUMBERS = "wanted real numbers (bool, an integer type, float16, float32 or float64)"
+NO_MASK = "is a masked array: wanted a plain array (fill it, or leave the rows out)"
+RANGE = "wanted class indices from 0 to 3"
+WHOLE = "wanted class indices, which are whole numbers"
+FINITE = "wanted finite numbers, none negative"
+N_THREADS = "wanted a positive integer or None"
+
+
+def shares():
+    return np.full((N, C), 0.25)
+
+
+def targets(first, *rest):
+    return np.array([first, *rest, *[0] * (N - 1 - len(rest))])
+
+
+# What replaces arguments of a problem that is in order; the exception; its message, with {z} for
+# the name of the logits.
+REFUSALS = {
+    # logits
+    "0-d": ({"z": 1.0, "target": 0}, ValueError, "{z} has shape (): wanted (N, C), or (C,)"),
+    "3-d": ({"z": np.zeros((N, C, 2))}, ValueError, "{z} has shape (3, 4, 2): wanted (N, C), or"),
+    "C = 0": (
+        {"z": np.zeros((N, 0))},
+        ValueError,
+        "{z} has shape (3, 0): wanted (N, C), or (C,) for one row, with at least one class",
+    ),
+    "C = 0 in one row": ({"z": []}, ValueError, "{z} has shape (0,): wanted (N, C), or (C,)"),
+    "ragged logits": ({"z": [[0.0, 1.0], [0.0]]}, ValueError, "{z} is no array of numbers: "),
+    "objects": ({"z": np.zeros((N, C), object)}, TypeError, "{z} has dtype object: " + NUMBERS),
+    "none": ({"z": None}, TypeError, "{z} has dtype object: " + NUMBERS),
+    "complex": (
+        {"z": np.zeros((N, C), complex)},
+        TypeError,
+        "{z} has dtype complex128: " + NUMBERS,
+    ),
+    "strings": ({"z": [["1", "2"]]}, TypeError, "{z} has dtype <U1: " + NUMBERS),
+    "dates": ({"z": np.zeros((N, C), "M8[s]")}, TypeError, "{z} has dtype datetime64[s]: "),
+    "records": ({"z": np.zeros(N, [("x", "f8")])}, TypeError, "{z} has dtype [('x', "),
+    "longdouble": ({"z": np.zeros((N, C), np.longdouble)}, TypeError, f"{{z}} has dtype {LONG}: "),
+    "masked logits": ({"z": masked(np.zeros((N, C)))}, TypeError, "{z} " + NO_MASK),
+    # target: shape
+    "too many labels": (
+        {"target": [0] * 5},
+        ValueError,
+        "target has shape (5,): wanted (3,) class indices or (3, 4) probabilities",
+    ),
+    "one label for all": ({"target": 1}, ValueError, "target has shape (): wanted (3,) class ind"),
+    "labels as a column": (
+        {"target": [[0], [1], [2]]},
+        ValueError,
+        "target has shape (3, 1): wanted (3,) class indices or (3, 4) probabilities",
+    ),
+    "probabilities of other classes": (
+        {"target": np.zeros((3, 5))},
+        ValueError,
+        "target has shape (3, 5): wanted (3,) class indices or (3, 4) probabilities",
+    ),
+    "probabilities of other rows": (
+        {"target": np.zeros((2, 4))},
+        ValueError,
+        "target has shape (2,",
+    ),
+    "3-d target": (
+        {"target": np.zeros((3, 4, 1))},
+        ValueError,
+        "target has shape (3, 4, 1): wanted",
+    ),
+    "one row, many labels": (
+        {"z": np.zeros(4), "target": [0, 1]},
+        ValueError,
+        "target has shape (2,): wanted () class indices or (4,) probabilities",
+    ),
+    "one row, probabilities of rows": (
+        {"z": np.zeros(4), "target": np.zeros((1, 4))},
+        ValueError,
+        "target has shape (1, 4): wanted () class indices or (4,) probabilities",
+    ),
+    "one row, 3-d target": (
+        {"z": np.zeros(4), "target": np.zeros((1, 4, 1))},
+        ValueError,
+        "target has shape (1, 4, 1): wanted () class indices or (4,) probabilities",
+    ),
+    # target: labels
+    "negative": ({"target": targets(0, -1)}, ValueError, "target[1] is -1: " + RANGE),
+    "too large": ({"target": targets(3, 0, 4)}, ValueError, "target[2] is 4: " + RANGE),
+    "the first of two": ({"target": targets(0, 9, -5)}, ValueError, "target[1] is 9: " + RANGE),
+    "after ignored ones": ({"target": targets(-100, 7)}, ValueError, "target[1] is 7: " + RANGE),
+    "no longer ignored": (
+        {"target": targets(-1, -100), "ignore_index": -1},
+        ValueError,
+        "target[1] is -100: " + RANGE,
+    ),
+    "int8": ({"target": targets(0, 0, 100).astype(np.int8)}, ValueError, "target[2] is 100: "),
+    "past int32": ({"target": targets(0, 2**32 + 1)}, ValueError, "target[1] is 4294967297: "),
+    "past uint32": ({"target": targets(-(2**32) + 1)}, ValueError, "target[0] is -4294967295: "),
+    "least int64": (
+        {"target": targets(-(2**63))},
+        ValueError,
+        "target[0] is -9223372036854775808:",
+    ),
+    "huge uint64": (
+        {"target": np.array([1, HUGE, 0], np.uint64)},
+        ValueError,
+        f"target[1] is {HUGE}: wanted class indices, which are far smaller",
+    ),
+    "NaN": ({"target": targets(0.0, NAN)}, ValueError, "target[1] is nan: " + WHOLE),
+    "infinite": ({"target": targets(0.0, 1.0, INF)}, ValueError, "target[2] is inf: " + WHOLE),
+    "a half": ({"target": targets(0.5)}, ValueError, "target[0] is 0.5: " + WHOLE),
+    "huge float": ({"target": targets(1e300)}, ValueError, "target[0] is 1e+300: " + WHOLE),
+    "half of float16": (
+        {"target": np.float16([0, 0.5, 1])},
+        ValueError,
+        "target[1] is 0.5: " + WHOLE,
+    ),
+    "a float past the classes": ({"target": targets(0.0, 5.0)}, ValueError, "target[1] is 5: "),
+    "in one row": ({"z": np.zeros(4), "target": 4}, ValueError, "target[0] is 4: " + RANGE),
+    "objects for labels": ({"target": np.zeros(3, object)}, TypeError, "target has dtype object: "),
+    "labels past int64": ({"target": [0, 1, 2**70]}, TypeError, "target has dtype object: "),
+    "complex labels": ({"target": [0j, 1, 2]}, TypeError, "target has dtype complex128: "),
+    "names": ({"target": ["cat", "dog", "cat"]}, TypeError, "target has dtype <U3: " + NUMBERS),
+    "no target": ({"target": None}, TypeError, "target has dtype object: " + NUMBERS),
+    "ragged": ({"target": [[0.5, 0.5], [1.0]]}, ValueError, "target is no array of numbers: "),
+    "masked target": ({"target": masked([0, 1, 2], [0, 1, 0])}, TypeError, "target " + NO_MASK),
+    "masked probabilities": ({"target": masked(np.zeros((3, 4)))}, TypeError, "target " + NO_MASK),
+    # ignore_index
+    "ignore_index float": (
+        {"ignore_index": 1.0},
+        TypeError,
+        "ignore_index is 1.0: wanted an integer",
+    ),
+    "ignore_index bool": (
+        {"ignore_index": True},
+        TypeError,
+        "ignore_index is True: wanted an integer",
+    ),
+    "ignore_index None": (
+        {"ignore_index": None},
+        TypeError,
+        "ignore_index is None: wanted an integer",
+    ),
+    "ignore_index past int64": ({"ignore_index": 2**70}, ValueError, "ignore_index is 118059"),
+    "ignore_index of a class": (
+        {"target": shares(), "ignore_index": 0},
+        ValueError,
+        "ignore_index is 0, but target is probabilities: wanted class indices with it",
+    ),
+    # other options
+    "reduction": (
+        {"reduction": "average"},
+        ValueError,
+        "reduction is 'average': wanted one of 'mean', 'sum', 'none'",
+    ),
+    "reduction None": (
+        {"reduction": None},
+        ValueError,
+        "reduction is None: wanted one of 'mean', ",
+    ),
+    "smoothing < 0": (
+        {"label_smoothing": -0.1},
+        ValueError,
+        "label_smoothing is -0.1: wanted a number from 0 to 1",
+    ),
+    "smoothing > 1": (
+        {"label_smoothing": 1.5},
+        ValueError,
+        "label_smoothing is 1.5: wanted a number",
+    ),
+    "smoothing NaN": (
+        {"label_smoothing": NAN},
+        ValueError,
+        "label_smoothing is nan: wanted a number",
+    ),
+    "smoothing inf": (
+        {"label_smoothing": INF},
+        ValueError,
+        "label_smoothing is inf: wanted a number",
+    ),
+    "smoothing str": (
+        {"label_smoothing": "0.1"},
+        TypeError,
+        "label_smoothing is '0.1': wanted a real",
+    ),
+    "smoothing bool": (
+        {"label_smoothing": True},
+        TypeError,
+        "label_smoothing is True: wanted a real ",
+    ),
+    "smoothing None": (
+        {"label_smoothing": None},
+        TypeError,
+        "label_smoothing is None: wanted a real ",
+    ),
+    "smoothing complex": (
+        {"label_smoothing": 0j},
+        TypeError,
+        "label_smoothing is 0j: wanted a real ",
+    ),
+    "n_threads 0": ({"n_threads": 0}, ValueError, "n_threads is 0: " + N_THREADS),
+    "n_threads -1": ({"n_threads": -1}, ValueError, "n_threads is -1: " + N_THREADS),
+    "n_threads bool": ({"n_threads": True}, TypeError, "n_threads is True: " + N_THREADS),
+    "n_threads float": ({"n_threads": 1.5}, TypeError, "n_threads is 1.5: " + N_THREADS),
+    "n_threads str": ({"n_threads": "2"}, TypeError, "n_threads is '2': " + N_THREADS),
+}
+for name, length, of in (("weight", C, "class"), ("sample_weight", N, "row")):
+    ones = np.ones(length)
+
+    def one(value, length=length):
+        return np.r_[np.ones(length - 1), value]
+
+    REFUSALS |= {
+        f"{name}: shape": (
+            {name: np.ones(length + 1)},
+            ValueError,
+            f"{name} has shape ({length + 1},): wanted ({length},), one for each {of}",
+        ),
+        f"{name}: 2-d": (
+            {name: ones[:, None]},
+            ValueError,
+            f"{name} has shape ({length}, 1): wanted",
+        ),
+        f"{name}: a number": (
+            {name: 2.0},
+            ValueError,
+            f"{name} has shape (): wanted ({length},), one",
+        ),
+        f"{name}: < 0": ({name: one(-1)}, ValueError, f"{name}[{length - 1}] is -1.0: {FINITE}"),
+        f"{name}: NaN": ({name: one(NAN)}, ValueError, f"{name}[{length - 1}] is nan: {FINITE}"),
+        f"{name}: inf": ({name: one(INF)}, ValueError, f"{name}[{length - 1}] is inf: {FINITE}"),
+        f"{name}: past float32": (
+            {"z": np.zeros((N, C), np.float32), name: one(1e39), "reduction": "sum"},
+            ValueError,
+            f"{name}[{length - 1}] is 1e+39: {FINITE}",
+        ),
+        f"{name}: masked": ({name: masked(ones)}, TypeError, f"{name} {NO_MASK}"),
+        f"{name}: objects": ({name: ones.astype(object)}, TypeError, f"{name} has dtype object: "),
+        f"{name}: complex": (
+            {name: ones * 1j},
+            TypeError,
+            f"{name} has dtype complex128: {NUMBERS}",
+        ),
+        f"{name}: strings": ({name: ["1"] * length}, TypeError, f"{name} has dtype <U1: {NUMBERS}"),
+    }
+
+DELTAS = {
+    "NaN": (NAN, ValueError, "delta is nan: wanted a finite number"),
+    "inf": (INF, ValueError, "delta is inf: wanted a finite number"),
+    "bool": (True, TypeError, "delta is True: wanted a real number"),
+    "str": ("1", TypeError, "delta is '1': wanted a real number"),
+    "None": (None, TypeError, "delta is None: wanted a real number"),
+    "array": (np.ones(3), TypeError, "delta is array([1., 1., 1.]): wanted a real number"),
+    "object": (slice(1), TypeError, "delta is slice(None, 1, None): wanted a real number"),
+}
+
+
+def problem():
+    return {
+        "z": np.arange(12.0).reshape(N, C),
+        "target": np.array([0, 3, 1]),
+        "weight": np.ones(C),
+        "sample_weight": np.ones(N),
+    }
+
+
+def assert_refused(name, arguments, error, message):
+    """Refused with and without a gradient, which leaves the arguments as they are."""
+    arguments = dict(arguments)
+    z, target = arguments.pop("z"), arguments.pop("target")
+    message = "^" + re.escape(message.replace("{z}", "logits" if "cross" in name else "scores"))
+    before = copy.deepcopy((z, target, arguments))
+    with pytest.raises(error, match=message):
+        getattr(csoftmax, f"{name}_with_grad")(z, target, **arguments)
+    out = arguments.pop("out", None)
+    if out is None:
+        with pytest.raises(error, match=message):
+            getattr(csoftmax, name)(z, target, **arguments)
+        out = np.full((N, C), 7.0)
+        with pytest.raises(error, match=message):
+            getattr(csoftmax, f"{name}_with_grad")(z, target, **arguments, out=out)
+        assert (out == 7).all()
+    else:
+        arguments["out"] = out
+    np.testing.assert_equal((z, target, arguments), before)
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+@pytest.mark.parametrize("name", LOSSES)
+def test_refusals(name, case):
+    arguments, error, message = REFUSALS[case]
+    if case == "longdouble" and LONG.itemsize == 8:
+        pytest.skip("a longdouble is a double here")
+    arguments = problem() | arguments
+    if case.startswith("one row"):
+        arguments |= {"sample_weight": [1.0]}
+    assert_refused(name, arguments, error, message)
+
+
+@pytest.mark.parametrize("case", DELTAS)
+def test_deltas(case):
+    delta, error, message = DELTAS[case]
+    assert_refused("multiclass_hinge", problem() | {"delta": delta}, error, message)
+
+
+@pytest.mark.parametrize("argument", ["z", "target", "weight", "sample_weight"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_sparse(name, argument):
+    sparse = pytest.importorskip("scipy.sparse", reason="SciPy has the sparse arrays")
+    for kind in (sparse.csr_matrix, sparse.coo_array):
+        given = kind(np.eye(3))
+        arguments = problem() | {argument: given}
+        z, target = arguments.pop("z"), arguments.pop("target")
+        seen = {"z": "logits" if name == "cross_entropy" else "scores"}.get(argument, argument)
+        message = rf"^{seen} is a sparse {kind.__name__}: wanted a dense array$"
+        for function in (name, f"{name}_with_grad"):
+            with pytest.raises(TypeError, match=message):
+                getattr(csoftmax, function)(z, target, **arguments)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_missing_and_unknown_arguments(name):
+    f = getattr(csoftmax, name)
+    with pytest.raises(TypeError, match="target"):
+        f(np.zeros((N, C)))
+    with pytest.raises(TypeError, match="out"):
+        f(np.zeros((N, C)), [0, 1, 2], out=np.zeros((N, C)))
+    with pytest.raises(TypeError, match="positional"):
+        f(np.zeros((N, C)), [0, 1, 2], None, np.ones(N))
+
+
+# --- out ------------------------------------------------------------------------------------------
+
+
+def unaligned():
+    return np.full(N * C * 8 + 1, 0, np.uint8)[1:].view(np.float64).reshape(N, C)
+
+
+def read_only():
+    out = np.full((N, C), 7.0)
+    out.setflags(write=False)
+    return out
+
+
+OUTS = {
+    "list": (lambda: [[0.0] * C] * N, TypeError, "out is a list: wanted a numpy.ndarray"),
+    "masked": (
+        lambda: masked(np.zeros((N, C))),
+        TypeError,
+        "out is a MaskedArray: wanted a numpy.ndarray",
+    ),
+    "scalar": (lambda: np.float64(0), TypeError, "out is a float64: wanted a numpy.ndarray"),
+    "transposed": (lambda: np.zeros((C, N)), ValueError, "out has shape (4, 3): wanted (3, 4)"),
+    "flat": (lambda: np.zeros(N * C), ValueError, "out has shape (12,): wanted (3, 4)"),
+    "too many rows": (lambda: np.zeros((4, 4)), ValueError, "out has shape (4, 4): wanted (3, 4)"),
+    "float32": (
+        lambda: np.zeros((N, C), np.float32),
+        TypeError,
+        "out has dtype {f4}: wanted {f8} (float64)",
+    ),
+    "float16": (
+        lambda: np.zeros((N, C), np.float16),
+        TypeError,
+        "out has dtype {f2}: wanted {f8} (",
+    ),
+    "integers": (
+        lambda: np.zeros((N, C), np.int64),
+        TypeError,
+        "out has dtype {i8}: wanted {f8} (",
+    ),
+    "swapped bytes": (
+        lambda: np.zeros((N, C), np.dtype("f8").newbyteorder("S")),
+        TypeError,
+        "out has dtype {swapped}: wanted {f8} (float64)",
+    ),
+    "read-only": (
+        read_only,
+        ValueError,
+        "out is read-only: wanted an array that can be written to",
+    ),
+    "unaligned": (
+        unaligned,
+        ValueError,
+        "out is unaligned or repeats memory: wanted an ordinary array",
+    ),
+    "one row repeated": (
+        lambda: np.lib.stride_tricks.as_strided(np.zeros(C), (N, C), (0, 8)),
+        ValueError,
+        "out is unaligned or repeats memory: wanted an ordinary array",
+    ),
+    "one number repeated": (
+        lambda: np.lib.stride_tricks.as_strided(np.zeros(N), (N, C), (8, 0)),
+        ValueError,
+        "out is unaligned or repeats memory: wanted an ordinary array",
+    ),
+}
+DTYPES = {c: np.dtype(c).str for c in ("f2", "f4", "f8", "i8")} | {
+    "swapped": np.dtype("f8").newbyteorder("S").str
+}
+
+
+@pytest.mark.parametrize("case", OUTS)
+@pytest.mark.parametrize("name", LOSSES)
+def test_outs(name, case):
+    make, error, message = OUTS[case]
+    for key, spelled in DTYPES.items():
+        message = message.replace("{" + key + "}", spelled)
+    assert_refused(name, problem() | {"out": make()}, error, message)
+
+
+def test_out_of_float32_logits():
+    z = np.zeros((N, C), np.float32)
+    message = f"^out has dtype {DTYPES['f8']}: wanted {DTYPES['f4']}" + re.escape(" (float32)")
+    with pytest.raises(TypeError, match=message):
+        csoftmax.cross_entropy_with_grad(z, [0, 1, 2], out=np.zeros((N, C)))
+    with pytest.raises(ValueError, match=r"^out has shape \(1, 4\): wanted \(4,\)$"):
+        csoftmax.cross_entropy_with_grad(z[0], 1, out=np.zeros((1, 4), np.float32))
+
+
+def aliases(memory):
+    """(argument, its value, out): each pair shares a part of the memory."""
+    out = memory[: N * C].reshape(N, C)
+    return {
+        "logits, a row on": ("z", memory[C:][: N * C].reshape(N, C), out),
+        "logits, an element on": ("z", memory[1:][: N * C].reshape(N, C), out),
+        "logits, upside down": ("z", out[::-1], out),
+        "logits, one row of them": ("z", np.broadcast_to(out[1], (N, C)), out),
+        "probabilities": ("target", out, out),
+        "probabilities, a row on": ("target", memory[C:][: N * C].reshape(N, C), out),
+        "labels": ("target", memory.view(np.int64)[:N], out),
+        "labels apart": ("target", out[:, 1].view(np.int64), out),
+        "small labels": ("target", memory.view(np.int8)[:N], out),
+        "weight": ("weight", out[1], out),
+        "weight apart": ("weight", memory[1:][::2][:C], out),
+        "sample_weight": ("sample_weight", memory[2:][:N], out),
+        "sample_weight, a column": ("sample_weight", out[:, 0], out),
+    }
+
+
+@pytest.mark.parametrize("case", aliases(np.zeros(40)))
+@pytest.mark.parametrize("name", LOSSES)
+def test_out_in_the_memory_of_an_input(name, case):
+    memory = np.zeros(40)
+    argument, value, out = aliases(memory)[case]
+    seen = {"z": "logits" if name == "cross_entropy" else "scores"}.get(argument, argument)
+    wanted = f"{seen} itself or an array apart" if argument == "z" else "an array of its own"
+    arguments = problem() | {argument: value}
+    z, target = arguments.pop("z"), arguments.pop("target")
+    with pytest.raises(ValueError, match=f"^out overlaps {seen} in memory: wanted {wanted}$"):
+        getattr(csoftmax, f"{name}_with_grad")(z, target, **arguments, out=out)
+    assert (memory == 0).all()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_transposed_view_of_the_logits(name):
+    z = np.arange(9.0).reshape(3, 3)
+    with pytest.raises(ValueError, match=r"^out overlaps \w+ in memory: wanted \w+ itself or an "):
+        getattr(csoftmax, f"{name}_with_grad")(z, [0, 1, 2], out=z.T)
+    np.testing.assert_array_equal(z, np.arange(9.0).reshape(3, 3))
