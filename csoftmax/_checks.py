@@ -22,6 +22,7 @@ Array = npt.NDArray[Any]
 #: dtype.kind of what is a number here: bool, signed, unsigned, floating point
 _REAL_KINDS = "biuf"
 _KERNEL_CHARS = "fd"
+_FLOAT64 = np.dtype(np.float64)
 _MAX_CLASSES = 2**31 - 1  # a float kernel compares classes as 32-bit integers
 
 
@@ -100,8 +101,9 @@ def array(name: str, value: npt.ArrayLike) -> Array:
 
 def result_dtype(*arrays: Array) -> np.dtype[Any]:
     """The dtype of a function of these: integers and bool count as float64."""
-    types = [a.dtype if a.dtype.kind == "f" else np.dtype(np.float64) for a in arrays]
-    return np.result_type(*types).newbyteorder("=")
+    types = {a.dtype if a.dtype.kind == "f" else _FLOAT64 for a in arrays}
+    dtype = types.pop() if len(types) == 1 else np.result_type(*types)
+    return dtype if dtype.isnative else dtype.newbyteorder("=")
 
 
 def exp_dtype(x: Array) -> np.dtype[Any]:
@@ -388,7 +390,7 @@ def row_indices(value: npt.ArrayLike | None, n_rows: int) -> npt.NDArray[np.int6
 
 def affine(name: str, value: npt.ArrayLike, X: Array, W: Array) -> Array:
     """Bytes of shift or scale (D,), in the dtype in which (X - shift) scale is computed."""
-    wide = X.dtype if X.dtype == np.float64 else W.dtype
+    wide = X.dtype if X.dtype == _FLOAT64 else W.dtype
     return vector(name, value, W.shape[0], wide, "feature").view(np.uint8)
 
 

@@ -29,7 +29,8 @@ class Layout:
 
     In this order of preference, and without a copy: the axes are neighbours and the array is
     contiguous, in C or in Fortran order; or there is one axis, beside at most two others, of any
-    strides. Otherwise the axes are moved to the end in a copy.
+    strides. Otherwise there is a copy: in C order where that will do (the fastest copy), else with
+    the axes moved to the end.
     """
 
     def __init__(
@@ -41,19 +42,18 @@ class Layout:
         n = math.prod(shape[k] for k in axes)
         neighbours = not axes or axes[-1] - axes[0] == len(axes) - 1
         short = n <= _LONGEST_APART
-        # the axes whose elements are neighbours in memory
-        together = axes[-1:] == (len(shape) - 1,) if order == "C" else axes[:1] == (0,)
-        self.form = "moved"
-        self.dims = (math.prod(shape[k] for k in self.others), n, 1)
+        # whether the elements of a row are neighbours in memory
+        together = axes[:1] == (0,) if order == "F" else axes[-1:] == (len(shape) - 1,)
+        first, last = (axes[0], axes[-1] + 1) if axes else (0, 0)
+        dims = (math.prod(shape[:first]), n, math.prod(shape[last:]))
         if neighbours and order and (short or together):
-            self.form = order
-        if self.form != "moved":
-            first, last = (axes[0], axes[-1] + 1) if axes else (0, 0)
-            dims = (math.prod(shape[:first]), n, math.prod(shape[last:]))
-            self.dims = dims if order == "C" else dims[::-1]
+            self.form, self.dims = order, dims if order == "C" else dims[::-1]
         elif len(axes) == 1 and len(shape) <= 3 and (short or unit_stride):
-            self.form = "strided"
-            self.axis = axes[0]
+            self.form, self.axis = "strided", axes[0]
+        elif neighbours and (short or together):
+            self.form, self.dims = "C", dims
+        else:
+            self.form, self.dims = "moved", (math.prod(shape[k] for k in self.others), n, 1)
 
     def fits(self, x: Array) -> bool:
         """Whether `cube` is a view of this array."""
@@ -73,10 +73,10 @@ class Layout:
         moved = np.empty([self.shape[k] for k in self.order], dtype)
         return moved.transpose(np.argsort(self.order))
 
-    def cube(self, x: Array) -> Array:
-        """An array of this shape as (outer, n, inner): a view if it fits, else a copy."""
-        if not self.fits(x):
-            fitting = self.empty(x.dtype)
+    def cube(self, x: Array, dtype: np.dtype[Any]) -> Array:
+        """An array of this shape as (outer, n, inner) in `dtype`: a view if it fits, or a copy."""
+        if not (x.dtype == dtype and x.dtype.isnative and x.flags.aligned and self.fits(x)):
+            fitting = self.empty(dtype)
             fitting[...] = x
             x = fitting
         match self.form:

@@ -21,10 +21,9 @@ import warnings
 
 from csoftmax import _checks, _dispatch
 
-#: Work, in nanoseconds of one core, that is worth another thread. A parallel region costs less than
-#: 1000 while libgomp's threads still spin after the last one; more than 100 000 after they went to
-#: sleep (2 virtual cores, gcc 12), which no caller can know.
-WORK_PER_THREAD = 50_000.0
+#: Work, in nanoseconds of one core, that is worth another thread. Waking one up costs 5000, but
+#: where others use the cores, waiting for one costs milliseconds (libgomp spins first).
+WORK_PER_THREAD = 100_000.0
 
 # What calls estimate their work by (nanoseconds of one core, v3, Zen 5): a logit of a row function
 # or a loss; a multiplication or addition of a linear model.
@@ -138,9 +137,8 @@ def resolve(n_threads: int | None, work: float) -> int:
     """
     global _pool_used
     checked = _checks.n_threads(n_threads)
-    if _forked or _dispatch.openmp() is None:
+    threads = min(_limit if checked is None else checked, int(work / WORK_PER_THREAD))
+    if threads <= 1 or _forked or _dispatch.openmp() is None:
         return 1
-    threads = max(1, min(_limit if checked is None else checked, int(work / WORK_PER_THREAD)))
-    if threads > 1:
-        _pool_used = True
+    _pool_used = True
     return threads

@@ -177,7 +177,7 @@ def logsumexp(
     if array.size == 0:
         result = np.full([array.shape[k] for k in seen.others], -np.inf, dtype)
     else:
-        x = seen.cube(_checks.native(array, _checks.kernel_dtype(dtype)))
+        x = seen.cube(array, _checks.kernel_dtype(dtype))
         sums = np.empty((x.shape[0], 1, x.shape[2]), x.dtype)
         _run("logsumexp", x, None, sums, threads)
         result = _checks.native(seen.sums(sums), dtype)
@@ -249,15 +249,15 @@ def _same_shape(
     y: Array | None = None,
 ) -> Any:
     """A row function whose result has the shape of its input."""
-    inputs = {"x": x} if y is None else {"grad_output": x, "output": y}
     dtype = _checks.exp_dtype(x) if y is None else _checks.result_dtype(x, y)
     axes = _checks.axes(axis, x.ndim)
-    if any(x.shape[k] == 0 for k in axes):
-        name = next(iter(inputs))
+    if not x.size and any(x.shape[k] == 0 for k in axes):
+        name = "x" if y is None else "grad_output"
         raise ValueError(
             f"{name} has shape {x.shape}: wanted at least one element along axis {axis}"
         )
     if out is not None:
+        inputs = {"x": x} if y is None else {"grad_output": x, "output": y}
         _checks.out_array(out, x.shape, dtype, inputs, in_place=tuple(inputs))
     threads = _threads.resolve(n_threads, x.size * _threads.NS_PER_LOGIT)
     compute = _checks.kernel_dtype(dtype)
@@ -265,9 +265,9 @@ def _same_shape(
     direct = out is not None and out.dtype == compute and seen.fits(out)
     result = out if out is not None and direct else seen.empty(compute)
     if x.size:
-        first = seen.cube(_checks.native(x, compute))
-        second = None if y is None else seen.cube(_checks.native(y, compute))
-        _run(function, first, second, seen.cube(result), threads)
+        first = seen.cube(x, compute)
+        second = None if y is None else seen.cube(y, compute)
+        _run(function, first, second, seen.cube(result, compute), threads)
     if out is not None:
         if not direct:
             out[...] = _checks.native(result, dtype)

@@ -1,8 +1,8 @@
 """Run the worksheet on CIFAR-10 and put its figures into docs/worksheet.md and docs/img/.
 
 The environment variable CSOFTMAX_DATA names the folder that holds cifar-10-batches-py. Where the
-machine is not quiet, set OMP_NUM_THREADS=1: NumPy and csoftmax then both run on one thread, of which
-the shortest of many times is the same as on a quiet machine.
+machine is not quiet, set OMP_NUM_THREADS=1: NumPy and csoftmax then both run on one thread, whose
+shortest time of many is that of a quiet machine.
 """
 
 import json

@@ -9,6 +9,7 @@ from cpython.buffer cimport PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_GetBuff
 from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport int64_t, uintptr_t
 from libc.stdlib cimport free, malloc
+from libc.string cimport memset
 
 cdef extern from *:
     """
@@ -128,11 +129,13 @@ cdef void look(cube *to, const real[:, :, :] array):
         to.stride[k] = array.strides[k] // <ptrdiff_t> sizeof(real)
 
 
+# The functions below fill in what there is; the rest of a job is 0.
+
+
 cdef void aim(
     target_spec *to, const int64_t[::1] index, const real[:, :] prob, const real[::1] weight,
     const real[::1] coef, double factor, double label_smoothing, double delta,
 ):
-    to.index = to.prob = to.weight = to.coef = NULL
     if index is not None:
         to.index = &index[0]
     if prob is not None:
@@ -181,6 +184,7 @@ def row_function(
     cdef void *base = NULL
     cdef char *memory
     cdef ptrdiff_t unit
+    memset(&job, 0, sizeof(job))
     job.function = function
     job.outer, job.n, job.inner = x.shape[0], x.shape[1], x.shape[2]
     look[real](&job.x, x)
@@ -219,10 +223,10 @@ def row_losses(
     cdef void *base = NULL
     cdef char *memory
     cdef ptrdiff_t unit
+    memset(&job, 0, sizeof(job))
     job.loss = loss
     job.rows, job.n = z.shape[0], z.shape[1]
     look[real](&job.z, z)
-    job.g.data = NULL
     if g is not None:
         look[real](&job.g, g)
     aim[real](&job.target, index, prob, weight, coef, factor, label_smoothing, delta)
@@ -245,10 +249,10 @@ cdef void look_at_model(
     linear_job *job, const Py_buffer *X, const real[:, :] W, const int64_t[::1] rows,
     const unsigned char[::1] shift, const unsigned char[::1] scale, const real[::1] bias,
 ):
+    memset(job, 0, sizeof(linear_job))
     job.x = <const char *> X.buf
     job.x_type = FROM_FLOAT if X.itemsize == 4 else FROM_DOUBLE if X.itemsize == 8 else FROM_UINT8
     job.x_stride[0], job.x_stride[1] = X.strides[0], X.strides[1]
-    job.rows = job.shift = job.scale = job.bias = NULL
     job.N = X.shape[0]
     if rows is not None:
         job.rows = &rows[0]
@@ -342,7 +346,6 @@ def linear_loss_grad(
         job.dw_stride[0] = dW.strides[0] // <ptrdiff_t> sizeof(real)
         job.dw_stride[1] = dW.strides[1] // <ptrdiff_t> sizeof(real)
         job.reg, job.normalizer = reg, normalizer
-        job.labels = NULL
         base = run_linear[real](&job, NULL, n_threads)
     finally:
         PyBuffer_Release(&view)

@@ -27,6 +27,10 @@ INLINE ptrdiff_t FN(distance)(ptrdiff_t stride) { return stride < 0 ? -stride : 
 
 #undef Bundle
 #define Bundle FN(Bundle)
+INLINE int FN(rows_are_close)(const cube *a, ptrdiff_t inner) {
+    return FN(distance)(a->stride[1]) > FN(distance)(a->stride[inner > 1 ? 2 : 0]);
+}
+
 /* `lanes` rows of an array, from row r on: the address of each, and how they lie */
 typedef struct {
     real *row[MAX_STRIPS * VEC_BYTES / sizeof(real)];
@@ -38,9 +42,14 @@ typedef struct {
 static void FN(bind)(const cube *a, ptrdiff_t inner, ptrdiff_t r, ptrdiff_t lanes, Bundle *rows) {
     rows->lanes = lanes;
     rows->step = a->stride[1];
-    for (ptrdiff_t k = 0; k < lanes; k++) rows->row[k] = FN(row_of)(a, inner, r + k);
+    ptrdiff_t i = r % inner;
+    real *first = FN(row_of)(a, inner, r - i); /* of this place on the outer axis */
+    for (ptrdiff_t k = 0; k < lanes; k++) {
+        rows->row[k] = first + i * a->stride[2];
+        if (++i == inner) i = 0, first += a->stride[0];
+    }
     rows->adjacent = a->stride[2] == 1 && r / inner == (r + lanes - 1) / inner;
-    rows->close = FN(distance)(a->stride[1]) > FN(distance)(a->stride[inner > 1 ? 2 : 0]);
+    rows->close = FN(rows_are_close)(a, inner);
 }
 
 /* rows -> (n, width); lanes without a row, up to whole vectors, repeat the first one */
@@ -76,15 +85,17 @@ static void FN(unpack)(const real *strip, ptrdiff_t width, ptrdiff_t inner, ptrd
         for (ptrdiff_t j = 0; j < n; j++) rows.row[k][j * rows.step] = strip[j * width + k];
 }
 
-/* Long rows go one by one; others in bundles that do not cross the outer axis where they need not.
-   Returns the bytes of scratch that a thread needs. */
+/* Long rows go one by one, unless their elements lie further apart than they do; others in bundles
+   that do not cross the outer axis where they need not. Returns the bytes of scratch of a thread.
+ */
 static size_t FN(plan_rows)(row_job *job) {
     const ptrdiff_t rows = job->outer * job->inner;
-    const ptrdiff_t out = job->function == LOGSUMEXP ? 1 : job->out.stride[1];
-    if (job->n >= LONG_ROW && job->x.stride[1] == 1 && job->y.stride[1] == 1 && out == 1) {
+    if (job->n >= LONG_ROW && (job->x.stride[1] == 1 || !FN(rows_are_close)(&job->x, job->inner))) {
+        const int in_place = job->x.stride[1] == 1 && job->y.stride[1] == 1 &&
+                             (job->function == LOGSUMEXP || job->out.stride[1] == 1);
         job->form = ACROSS;
         job->units = rows;
-        return 0;
+        return in_place ? 0 : 2 * (size_t)job->n * sizeof(real);
     }
     const ptrdiff_t width = FN(strips_at_once)(job->n) * V;
     job->form = BESIDE;
@@ -103,12 +114,26 @@ INLINE void FN(row_function)(int function, const real *x, ptrdiff_t sx, const re
     }
 }
 
+/* one row: where it is, or a copy of it if its elements lie apart */
+INLINE const real *FN(gather)(const cube *a, ptrdiff_t inner, ptrdiff_t n, ptrdiff_t r,
+                              real *copy) {
+    const real *row = FN(row_of)(a, inner, r);
+    if (a->stride[1] == 1) return row;
+    for (ptrdiff_t j = 0; j < n; j++) copy[j] = row[j * a->stride[1]];
+    return copy;
+}
+
 static void FN(row_unit)(const row_job *job, ptrdiff_t unit, real *scratch) {
     const ptrdiff_t n = job->n, inner = job->inner;
     const cube *x = &job->x, *y = &job->y, *out = &job->out;
     if (job->form == ACROSS) {
-        FN(row_function)(job->function, FN(row_of)(x, inner, unit), 1, FN(row_of)(y, inner, unit),
-                         1, FN(row_of)(out, inner, unit), 1, n, 1);
+        const real *row_x = FN(gather)(x, inner, n, unit, scratch);
+        const real *row_y =
+            job->function == SOFTMAX_BACKWARD ? FN(gather)(y, inner, n, unit, scratch + n) : row_x;
+        const int direct = job->function == LOGSUMEXP || out->stride[1] == 1;
+        real *to = FN(row_of)(out, inner, unit), *row = direct ? to : scratch;
+        FN(row_function)(job->function, row_x, 1, row_y, 1, row, 1, n, 1);
+        for (ptrdiff_t j = 0; !direct && j < n; j++) to[j * out->stride[1]] = row[j];
         return;
     }
     const ptrdiff_t width = FN(strips_at_once)(n) * V, each = (job->bundled + width - 1) / width;

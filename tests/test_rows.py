@@ -279,7 +279,7 @@ CALLS = {
 @pytest.fixture(scope="module")
 def large():
     """Return an array with work for four threads."""
-    x = np.random.default_rng(8).standard_normal((431, 13, 37))
+    x = np.random.default_rng(8).standard_normal((853, 13, 37))
     assert x.size * _threads.NS_PER_LOGIT > 4 * _threads.WORK_PER_THREAD
     if _dispatch.openmp() is not None:
         assert _threads.resolve(4, x.size * _threads.NS_PER_LOGIT) == 4
