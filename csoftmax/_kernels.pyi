@@ -33,7 +33,9 @@ def bad_label(
     index: _Int64, rows: _Int64 | None, n_classes: int, may_ignore: bool, ignore_index: int
 ) -> tuple[int, int]: ...
 @_fused
-def row_function(function: int, x: _Reals, y: _Reals, out: _Reals, n_threads: int) -> None: ...
+def row_function(
+    function: int, x: _Reals, y: _Reals | None, out: _Reals, n_threads: int
+) -> None: ...
 @_fused
 def row_losses(
     loss: int,

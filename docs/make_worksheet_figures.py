@@ -5,6 +5,7 @@ machine is not quiet, set OMP_NUM_THREADS=1: NumPy and csoftmax then both run on
 shortest time of many is that of a quiet machine.
 """
 
+import datetime
 import json
 import os
 import shutil
@@ -82,7 +83,8 @@ def section(document: dict[str, Any], data: worksheet.Data) -> str:
             f"The fastest model trained in {min(seconds):.2f} s. Measured on "
             f"{machine['processor']}, threads: {config['n_threads']}, "
             f"instruction set {config['instruction_set']}, "
-            f"{config['compiler']}, NumPy {config['numpy']}, Python {machine['python']}.",
+            f"{config['compiler']}, NumPy {config['numpy']}, Python {machine['python']}, "
+            f"{datetime.date.today()}.",
             "",
             *(f"![{alt}](img/{name})" for name, alt in PICTURES),
         ]
