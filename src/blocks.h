@@ -148,12 +148,15 @@ static void FN(prepare)(const linear_job *job, ptrdiff_t piece) {
     const real *w = (const real *)job->w;
     real *wt = (real *)job->wt;
     double squares = 0;
-    for (ptrdiff_t d = begin; d < end; d++)
+    for (ptrdiff_t d = begin; d < end; d++) {
+        double of_feature = 0; /* short chains of additions, which overlap */
         for (ptrdiff_t c = 0; c < job->C; c++) {
             real value = w[d * job->w_stride[0] + c * job->w_stride[1]];
             wt[c * job->ld + d] = value;
-            squares += (double)value * (double)value;
+            of_feature += (double)value * (double)value;
         }
+        squares += of_feature;
+    }
     if (end == job->D)
         for (ptrdiff_t c = 0; c < job->C; c++)
             for (ptrdiff_t d = end; d < job->ld; d++) wt[c * job->ld + d] = 0;
