@@ -269,7 +269,7 @@ def labels(name: str, value: Array) -> npt.NDArray[np.int64]:
         raise ValueError(
             f"{name}[{at}] is {value[at]}: wanted class indices, which are far smaller"
         )
-    return np.ascontiguousarray(value, dtype=np.int64)
+    return np.ascontiguousarray(native(value, np.dtype(np.int64)))
 
 
 def label_range(
