@@ -178,7 +178,8 @@ static void FN(find_rows)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows
         desk->x[rows] = desk->x[rows - 1];
     }
     const ptrdiff_t over = job->D % V, full = job->D - over;
-    for (ptrdiff_t i = 0; over && i < rows; i++) {
+    if (!over) return;
+    for (ptrdiff_t i = 0; i < rows; i++) {
         real *tail = desk->tail + i * V;
         desk->tails[i] = tail;
         for (ptrdiff_t k = 0; k < V; k++) tail[k] = k < over ? desk->x[i][full + k] : 0;
@@ -253,7 +254,7 @@ static void FN(linear_slot)(const linear_job *job, ptrdiff_t slot, char *scratch
         if (prefetch) FN(point_to_rows)(job, first + job->block, job->block, desk.next);
         loss += FN(block_loss)(job, first, rows, &desk);
         FN(gradient)(&x, job->C, desk.G, job->block, dwt, job->ld);
-        for (ptrdiff_t c = 0; c < job->C; c++)
+        for (ptrdiff_t c = 0; bias && c < job->C; c++)
             for (ptrdiff_t i = 0; i < rows; i++) dbias[c] += (double)desk.G[c * job->block + i];
     }
     if (!job->labels) job->slot_loss[slot] = loss;

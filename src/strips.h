@@ -1,6 +1,6 @@
 /* Units of the row functions and of the losses on logits: strips of rows. (Included once per real.)
  *
- * A unit is V rows side by side, or one long row; nothing is summed over units.
+ * A unit is one long row, or some strips of V rows beside each other; nothing is summed over units.
  */
 
 /* Shorter rows are put side by side, V at a time; longer ones are taken one by one. */
@@ -25,12 +25,12 @@ INLINE ptrdiff_t FN(strips_at_once)(ptrdiff_t n) {
 
 INLINE ptrdiff_t FN(distance)(ptrdiff_t stride) { return stride < 0 ? -stride : stride; }
 
-#undef Bundle
-#define Bundle FN(Bundle)
 INLINE int FN(rows_are_close)(const cube *a, ptrdiff_t inner) {
     return FN(distance)(a->stride[1]) > FN(distance)(a->stride[inner > 1 ? 2 : 0]);
 }
 
+#undef Bundle
+#define Bundle FN(Bundle)
 /* `lanes` rows of an array, from row r on: the address of each, and how they lie */
 typedef struct {
     real *row[MAX_STRIPS * VEC_BYTES / sizeof(real)];
