@@ -39,7 +39,7 @@ test: .venv/.test $(if $(CI),.venv/.test-torch)
 lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/cython-lint src
+	PATH="$(BIN):$$PATH" cython-lint src  # it looks for pycodestyle there
 	$(BIN)/clang-format --dry-run --Werror src/*.h
 	$(BIN)/mypy
 
