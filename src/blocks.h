@@ -10,12 +10,12 @@
 INLINE ptrdiff_t FN(padded)(ptrdiff_t n) { return (n + LANES - 1) / LANES * LANES; }
 
 /* Rows as they are: the reals of W's dtype, one behind the other. Everything else is copied, a
-   block at a time, into scratch: other dtypes, other layouts, and (x - shift) scale, rounded as
-   NumPy rounds it. */
+   block at a time, into scratch: other dtypes, other layouts, (x - shift) scale, rounded as NumPy
+   rounds it, and rows shorter than a vector. */
 INLINE int FN(in_place)(const linear_job *job) {
     return job->x_type == (IS_DOUBLE ? FROM_DOUBLE : FROM_FLOAT) &&
            job->x_stride[1] == sizeof(real) && job->x_stride[0] % (ptrdiff_t)sizeof(real) == 0 &&
-           !job->shift;
+           !job->shift && job->D >= LANES;
 }
 
 INLINE const char *FN(source_row)(const linear_job *job, ptrdiff_t i) {
@@ -80,6 +80,8 @@ static void FN(copy_block)(const linear_job *job, ptrdiff_t first, ptrdiff_t row
         for (ptrdiff_t i = 0; i < rows; i++)
             FN(copy_features)(job, FN(source_row)(job, first + i), d,
                               d + piece < job->D ? d + piece : job->D, to + i * job->ld);
+    for (ptrdiff_t i = 0; job->D < LANES && i < rows; i++)
+        for (ptrdiff_t d = job->D; d < job->ld; d++) to[i * job->ld + d] = 0;
 }
 
 /* ---- a slot of blocks: X -> loss and gradient, or labels ---- */
@@ -88,8 +90,8 @@ static void FN(copy_block)(const linear_job *job, ptrdiff_t first, ptrdiff_t row
 #undef Desk
 #define Desk FN(Desk)
 typedef struct {
-    real *copy, *tail, *S, *G, *T;
-    const real **x, **tails, **next;
+    real *copy, *S, *G, *T;
+    const real **x, **next;
 } Desk;
 
 static size_t FN(lay_out)(const linear_job *job, char *scratch, Desk *desk) {
@@ -103,12 +105,10 @@ static size_t FN(lay_out)(const linear_job *job, char *scratch, Desk *desk) {
         at += ((bytes) + 63) / 64 * 64;                                                            \
     } while (0)
     PIECE(copy, real *, FN(in_place)(job) ? 0 : block * (size_t)job->ld * sizeof(real));
-    PIECE(tail, real *, block * VEC_BYTES);
     PIECE(S, real *, scores);
     PIECE(G, real *, job->loss == HINGE && soft ? scores : 0);
     PIECE(T, real *, job->target.prob ? scores : 0);
     PIECE(x, const real **, pointers);
-    PIECE(tails, const real **, pointers);
     PIECE(next, const real **, pointers);
 #undef PIECE
     if (!(job->loss == HINGE && soft)) desk->G = desk->S; /* in place */
@@ -177,14 +177,6 @@ static void FN(find_rows)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows
         for (ptrdiff_t i = 0; i < rows; i++) desk->x[i] = desk->copy + i * job->ld;
         desk->x[rows] = desk->x[rows - 1];
     }
-    const ptrdiff_t over = job->D % V, full = job->D - over;
-    if (!over) return;
-    for (ptrdiff_t i = 0; i < rows; i++) {
-        real *tail = desk->tail + i * V;
-        desk->tails[i] = tail;
-        for (ptrdiff_t k = 0; k < V; k++) tail[k] = k < over ? desk->x[i][full + k] : 0;
-    }
-    desk->tails[rows] = desk->tails[rows - 1];
 }
 
 /* the scores of a block turn into its losses' gradients; returns the sum of the losses */
@@ -241,17 +233,14 @@ static void FN(linear_slot)(const linear_job *job, ptrdiff_t slot, char *scratch
         const ptrdiff_t first = b * job->block,
                         rows = job->N - first < job->block ? job->N - first : job->block;
         const int prefetch = b + 1 < end && FN(in_place)(job) && job->N - first >= 2 * job->block;
-        Block x = {desk.x, desk.tails, prefetch ? desk.next : NULL, rows, job->D};
+        Block x = {desk.x, prefetch ? desk.next : NULL, rows, job->D < LANES ? job->ld : job->D};
         FN(find_rows)(job, first, rows, &desk);
-        for (ptrdiff_t c = 0; c < job->C; c++)
-            for (ptrdiff_t i = 0; i < job->block; i++)
-                desk.S[c * job->block + i] = bias ? bias[c] : 0;
-        FN(scores)(&x, (const real *)job->wt, job->ld, job->C, desk.S, job->block);
+        if (prefetch) FN(point_to_rows)(job, first + job->block, job->block, desk.next);
+        FN(scores)(&x, (const real *)job->wt, job->ld, job->C, bias, desk.S, job->block);
         if (job->labels) {
             FN(block_labels)(job, first, rows, &desk);
             continue;
         }
-        if (prefetch) FN(point_to_rows)(job, first + job->block, job->block, desk.next);
         loss += FN(block_loss)(job, first, rows, &desk);
         FN(gradient)(&x, job->C, desk.G, job->block, dwt, job->ld);
         for (ptrdiff_t c = 0; bias && c < job->C; c++)
@@ -268,13 +257,15 @@ static void FN(merge)(const linear_job *job, ptrdiff_t piece) {
     const real *w = (const real *)job->w;
     const real factor = (real)(1 / job->normalizer), reg = (real)job->reg;
     real *slots = (real *)job->slot_dw, *dw = (real *)job->dw;
-    for (ptrdiff_t step = 1; step < job->slots; step *= 2)
-        for (ptrdiff_t s = 0; s < job->slots; s += 2 * step)
-            for (ptrdiff_t c = 0; c < job->C; c++) {
-                real *to = slots + s * size + c * job->ld;
-                const real *from = to + step * size;
-                for (ptrdiff_t d = begin; d < end; d++) to[d] += from[d];
-            }
+    for (ptrdiff_t c = 0; c < job->C; c++)
+        for (ptrdiff_t d = begin; d < end; d += V) {
+            real *to = slots + c * job->ld + d;
+            vec sum[MAX_SLOTS];
+            for (ptrdiff_t s = 0; s < job->slots; s++) sum[s] = FN(load)(to + s * size);
+            for (ptrdiff_t step = 1; step < job->slots; step *= 2)
+                for (ptrdiff_t s = 0; s < job->slots; s += 2 * step) sum[s] += sum[s + step];
+            FN(store)(to, sum[0]);
+        }
     for (ptrdiff_t d = begin; d < end; d++)
         for (ptrdiff_t c = 0; c < job->C; c++)
             dw[d * job->dw_stride[0] + c * job->dw_stride[1]] =

@@ -29,7 +29,7 @@
 
 /* Rows of a block are padded to a multiple of this, whatever the registers' width, so that blocks
    (and with them the order of every sum over rows) are the same in all variants. */
-#define LANES 16
+#define LANES ((ptrdiff_t)(64 / sizeof(real)))
 
 #include "jobs.h"
 

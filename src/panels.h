@@ -1,13 +1,19 @@
 /* The two skinny products on one block of rows of X. (Included once per real: see kernels.h.)
  *
- *     scores:    S[c][i] += sum_d x[i][d] wt[c][d]
+ *     scores:    S[c][i] = bias[c] + sum_d x[i][d] wt[c][d]
  *     gradient:  dwt[c][d] += sum_i G[c][i] x[i][d]
  *
  * W and dW are transposed and vectors run over features, so that every lane works whatever the
  * number of classes (over classes, 6 of 16 lanes would idle at C = 10). Accumulators stay in
  * registers: two rows x PANEL classes forward, PANEL classes x two vectors of features backward;
- * many classes are many panels. Rows come as pointers, so a block may lie anywhere; the features
- * behind the last full vector come from `tail`, a copy of V reals a row, padded with zeros.
+ * many classes are many panels. (Four rows or vectors x five classes load less, and were 10 to 25 %
+ * slower: ladder/.) Rows come as pointers, so a block may lie anywhere. The last vector of features
+ * overlaps the one before it, and lanes that were done already are masked.
+ *
+ * While it computes, a block's first panel asks for the next block: half of its lines forward, half
+ * backward, in the order in which they lie in memory. A core can wait for two dozen lines at a
+ * time, about 13 GB/s, so the whole pass must ask. Rows of 3073 floats on two threads: no prefetch
+ * 46 ms, all of it backward by columns 34 ms, in the order of memory 31 ms, by halves 28 ms.
  */
 #ifndef PANEL
 #if VEC_BYTES == 64 || defined(__aarch64__)
@@ -15,65 +21,100 @@
 #else
 #define PANEL 5 /* 16 registers: 10 accumulators */
 #endif
-/* bytes of the panel of W that the forward product goes back to for each pair of rows: it stays in
- * L1 */
-#define STRETCH_BYTES 30720
+#define GROUP 32 /* rows whose sums are kept lane by lane */
+#define STRETCH_BYTES                                                                              \
+    20480 /* of the panel of W that each pair of rows goes over: it stays in L1                    \
+           */
+#define PREFETCH(address) __builtin_prefetch(address, 0, 2) /* to read, into L2 */
+/* Keeps a vector that was loaded in its register: gcc 12 would load it again for each use, and the
+   loads, not the arithmetic, would be the limit (117 against 180 GFLOP/s). */
+#if defined(__x86_64__)
+#define LOADED_ONCE(v) __asm__("" : "+v"(v))
+#elif defined(__aarch64__)
+#define LOADED_ONCE(v) __asm__("" : "+w"(v))
+#else
+#define LOADED_ONCE(v) (void)(v)
+#endif
 #endif
 
 #undef Block
 #define Block FN(Block)
 typedef struct {
     const real *const *x; /* rows of the block; one more than there are, so that pairs are whole */
-    const real *const *tail;
-    const real *const *next; /* rows to prefetch into L2 during the gradient, or NULL */
-    ptrdiff_t rows, D;
+    const real *const *next; /* rows of the block after it, as many, or NULL */
+    ptrdiff_t rows, D;       /* D >= V */
 } Block;
 
-INLINE void FN(scores_panel)(const Block *b, const real *wt, ptrdiff_t ld, ptrdiff_t begin,
-                             ptrdiff_t end, real *S, ptrdiff_t lds, const int P) {
-    const int tail = end == b->D && b->D % V;
-    const ptrdiff_t full = tail ? end - end % V : end;
-    for (ptrdiff_t i = 0; i < b->rows; i += 2) {
-        const real *x0 = b->x[i], *x1 = b->x[i + 1];
-        vec sum0[PANEL], sum1[PANEL];
-        for (int p = 0; p < P; p++) sum0[p] = sum1[p] = (vec){0};
-        for (ptrdiff_t d = begin; d < full; d += V) {
-            vec a = FN(load)(x0 + d), c = FN(load)(x1 + d);
-            for (int p = 0; p < P; p++) {
-                vec w = FN(load)(wt + p * ld + d);
-                sum0[p] += a * w;
-                sum1[p] += c * w;
-            }
-        }
-        if (tail) {
-            vec a = FN(load)(b->tail[i]), c = FN(load)(b->tail[i + 1]);
-            for (int p = 0; p < P; p++) {
-                vec w = FN(load)(wt + p * ld + full);
-                sum0[p] += a * w;
-                sum1[p] += c * w;
-            }
-        }
+/* the last V features of D, with 0 for those before `begin` */
+INLINE vec FN(not_before)(ptrdiff_t begin, ptrdiff_t D, vec last) {
+    return FN(keep)(FN(iota)() >= FN(isplat)((sint)(begin - (D - V))), last);
+}
+
+/* A pair of rows x P classes over features begin..end, lane by lane, to sums[p][0] and [1]. */
+INLINE void FN(scores_pair)(const real *x0, const real *x1, const real *next, const real *wt,
+                            ptrdiff_t ld, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t D,
+                            vec (*sums)[GROUP], const int P) {
+    const ptrdiff_t full = end - (end - begin) % V;
+    vec sum0[PANEL], sum1[PANEL];
+    for (int p = 0; p < P; p++) sum0[p] = sum1[p] = (vec){0};
+    for (ptrdiff_t d = begin; d < full; d += V) {
+        vec a0 = FN(load)(x0 + d), a1 = FN(load)(x1 + d);
+        if (next) PREFETCH(next + d);
         for (int p = 0; p < P; p++) {
-            S[p * lds + i] += FN(lane_sum)(sum0[p]);
-            S[p * lds + i + 1] += FN(lane_sum)(sum1[p]);
+            vec w = FN(load)(wt + p * ld + d);
+            LOADED_ONCE(w);
+            sum0[p] += a0 * w;
+            sum1[p] += a1 * w;
         }
+    }
+    if (full < end) {
+        vec a0 = FN(not_before)(full, D, FN(load)(x0 + D - V));
+        vec a1 = FN(not_before)(full, D, FN(load)(x1 + D - V));
+        for (int p = 0; p < P; p++) {
+            vec w = FN(not_before)(full, D, FN(load)(wt + p * ld + D - V)); /* 0 * inf is NaN */
+            sum0[p] += a0 * w;
+            sum1[p] += a1 * w;
+        }
+    }
+    for (int p = 0; p < P; p++) {
+        sums[p][0] = begin ? sums[p][0] + sum0[p] : sum0[p];
+        sums[p][1] = begin ? sums[p][1] + sum1[p] : sum1[p];
     }
 }
 
-/* `width` vectors of features from d on. The block's sum starts from zero: one chain of additions
-   over all blocks had 10 times NumPy's error where a feature is constant. */
-INLINE void FN(gradient_columns)(const Block *b, const real *const *x, const real *const *next,
-                                 ptrdiff_t d, const real *G, ptrdiff_t ldg, real *dwt, ptrdiff_t ld,
-                                 const int P, const int width) {
+/* P classes of GROUP rows from `first` on. Lanes are summed once, at the end. */
+INLINE void FN(scores_panel)(const Block *b, const real *const *next, ptrdiff_t first,
+                             const real *wt, ptrdiff_t ld, const real *bias, real *S, ptrdiff_t lds,
+                             const int P) {
+    const ptrdiff_t rows = b->rows - first < GROUP ? b->rows - first : GROUP;
+    const ptrdiff_t stretch = STRETCH_BYTES / (P * (ptrdiff_t)sizeof(real)) / V * V;
+    const real *const *x = b->x + first;
+    vec sums[PANEL][GROUP];
+    for (ptrdiff_t begin = 0; begin < b->D; begin += stretch) {
+        const ptrdiff_t end = begin + stretch < b->D ? begin + stretch : b->D;
+        for (ptrdiff_t i = 0; i < rows; i += 2)
+            FN(scores_pair)(x[i], x[i + 1], next ? next[(first + i) / 2] : NULL, wt, ld, begin, end,
+                            b->D, (vec(*)[GROUP]) & sums[0][i], P);
+    }
+    for (int p = 0; p < P; p++)
+        for (ptrdiff_t i = 0; i < rows; i += V)
+            FN(store)(S + p * lds + first + i,
+                      FN(lane_sums)(&sums[p][i]) + (bias ? bias[p] : (real)0));
+}
+
+/* P classes x `width` vectors of features from d on, of which those before `begin` are done. The
+   block's sum starts from zero: one chain of additions over all blocks had 10 times NumPy's error
+   where a feature is constant. */
+INLINE void FN(gradient_tile)(const Block *b, const real *next, ptrdiff_t d, ptrdiff_t begin,
+                              const real *G, ptrdiff_t ldg, real *dwt, ptrdiff_t ld, const int P,
+                              const int width) {
     vec sum[PANEL][2];
     for (int p = 0; p < P; p++)
         for (int k = 0; k < width; k++) sum[p][k] = (vec){0};
     for (ptrdiff_t i = 0; i < b->rows; i++) {
         vec a[2];
-        for (int k = 0; k < width; k++) {
-            a[k] = FN(load)(x[i] + d + k * V);
-            if (next) __builtin_prefetch(next[i] + d + k * V, 0, 2);
-        }
+        for (int k = 0; k < width; k++) a[k] = FN(load)(b->x[i] + d + k * V);
+        if (next) PREFETCH(next + i * V);
         for (int p = 0; p < P; p++) {
             vec g = FN(splat)(G[p * ldg + i]);
             for (int k = 0; k < width; k++) sum[p][k] += g * a[k];
@@ -81,7 +122,8 @@ INLINE void FN(gradient_columns)(const Block *b, const real *const *x, const rea
     }
     for (int p = 0; p < P; p++)
         for (int k = 0; k < width; k++) {
-            real *to = dwt + p * ld + k * V;
+            real *to = dwt + p * ld + d + k * V;
+            if (begin > d) sum[p][k] = FN(not_before)(begin, b->D, sum[p][k]);
             FN(store)(to, FN(load)(to) + sum[p][k]);
         }
 }
@@ -90,16 +132,15 @@ INLINE void FN(gradient_panel)(const Block *b, const real *const *next, const re
                                ptrdiff_t ldg, real *dwt, ptrdiff_t ld, const int P) {
     ptrdiff_t d = 0;
     for (; d + 2 * V <= b->D; d += 2 * V) {
-        if (next)
-            FN(gradient_columns)(b, b->x, next, d, G, ldg, dwt + d, ld, P, 2);
-        else
-            FN(gradient_columns)(b, b->x, NULL, d, G, ldg, dwt + d, ld, P, 2);
+        if (next) { /* where the second half of the next block's rows has got to */
+            const ptrdiff_t at = (b->rows + 1) / 2 * b->D + d / 2 * b->rows;
+            FN(gradient_tile)(b, next[at / b->D] + at % b->D, d, d, G, ldg, dwt, ld, P, 2);
+        } else {
+            FN(gradient_tile)(b, NULL, d, d, G, ldg, dwt, ld, P, 2);
+        }
     }
-    if (d + V <= b->D) {
-        FN(gradient_columns)(b, b->x, NULL, d, G, ldg, dwt + d, ld, P, 1);
-        d += V;
-    }
-    if (d < b->D) FN(gradient_columns)(b, b->tail, NULL, 0, G, ldg, dwt + d, ld, P, 1);
+    for (; d < b->D; d += V)
+        FN(gradient_tile)(b, NULL, d + V <= b->D ? d : b->D - V, d, G, ldg, dwt, ld, P, 1);
 }
 
 /* A panel's width must be a constant for its accumulators to be registers. */
@@ -132,26 +173,24 @@ INLINE ptrdiff_t FN(panel_width)(ptrdiff_t C) {
     return (C + panels - 1) / panels;
 }
 
-static void FN(scores)(const Block *b, const real *wt, ptrdiff_t ld, ptrdiff_t C, real *S,
-                       ptrdiff_t lds) {
+static void FN(scores)(const Block *b, const real *wt, ptrdiff_t ld, ptrdiff_t C, const real *bias,
+                       real *S, ptrdiff_t lds) {
     const ptrdiff_t width = FN(panel_width)(C);
-    ptrdiff_t stretch = STRETCH_BYTES / (width * (ptrdiff_t)sizeof(real)) / V * V;
-    for (ptrdiff_t begin = 0; begin < b->D; begin += stretch) {
-        ptrdiff_t end = begin + stretch < b->D ? begin + stretch : b->D;
-        for (ptrdiff_t c = 0; c < C; c += width) {
-#define CALL(P) FN(scores_panel)(b, wt + c * ld, ld, begin, end, S + c * lds, lds, P)
+    for (ptrdiff_t c = 0; c < C; c += width)
+        for (ptrdiff_t i = 0; i < b->rows; i += GROUP) {
+#define CALL(P)                                                                                    \
+    FN(scores_panel)(b, c ? NULL : b->next, i, wt + c * ld, ld, bias ? bias + c : NULL,            \
+                     S + c * lds, lds, P)
             switch (C - c < width ? C - c : width) { EACH_WIDTH(CALL); }
 #undef CALL
         }
-    }
 }
 
 static void FN(gradient)(const Block *b, ptrdiff_t C, const real *G, ptrdiff_t ldg, real *dwt,
                          ptrdiff_t ld) {
     const ptrdiff_t width = FN(panel_width)(C);
     for (ptrdiff_t c = 0; c < C; c += width) {
-        const real *const *next = c ? NULL : b->next;
-#define CALL(P) FN(gradient_panel)(b, next, G + c * ldg, ldg, dwt + c * ld, ld, P)
+#define CALL(P) FN(gradient_panel)(b, c ? NULL : b->next, G + c * ldg, ldg, dwt + c * ld, ld, P)
         switch (C - c < width ? C - c : width) { EACH_WIDTH(CALL); }
 #undef CALL
     }

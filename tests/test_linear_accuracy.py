@@ -213,17 +213,19 @@ def test_not_finite(dtype, loss, bad):
     for N, D, C in [(35, 37, 4), (35, 16, 11), (3, 1, 2)]:
         W, X, y = gauss(rng, N, D, C, dtype)
         bias = rng.normal(size=C).astype(dtype)
-        first_middle_last = [(0, n // 2, n - 1) for n in (N, D, C)]
-        for i, d in itertools.product(*first_middle_last[:2]):
+        rows, classes = [(0, n // 2, n - 1) for n in (N, C)]
+        # the vector of the last features overlaps the one before it: D - 8 and D - 3 are in both
+        features = {0, D // 2, max(D - 8, 0), max(D - 3, 0), D - 1}
+        for i, d in itertools.product(rows, features):
             other = X.copy()
             other[i, d] = bad
             same_as_numpy(loss, W, other, y, bias)
             same_as_numpy(loss, W, np.asfortranarray(other), y, bias)
-        for d, c in itertools.product(*first_middle_last[1:]):
+        for d, c in itertools.product(features, classes):
             other = W.copy()
             other[d, c] = bad
             same_as_numpy(loss, other, X, y, bias)
-        for c in first_middle_last[2]:
+        for c in classes:
             other = bias.copy()
             other[c] = bad
             same_as_numpy(loss, W, X, y, other)
