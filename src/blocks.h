@@ -233,7 +233,8 @@ static void FN(linear_slot)(const linear_job *job, ptrdiff_t slot, char *scratch
         const ptrdiff_t first = b * job->block,
                         rows = job->N - first < job->block ? job->N - first : job->block;
         const int prefetch = b + 1 < end && FN(in_place)(job) && job->N - first >= 2 * job->block;
-        Block x = {desk.x, prefetch ? desk.next : NULL, rows, job->D < LANES ? job->ld : job->D};
+        Block x = {desk.x, prefetch ? desk.next : NULL, rows, job->D < LANES ? job->ld : job->D,
+                   job->labels != NULL};
         FN(find_rows)(job, first, rows, &desk);
         if (prefetch) FN(point_to_rows)(job, first + job->block, job->block, desk.next);
         FN(scores)(&x, (const real *)job->wt, job->ld, job->C, bias, desk.S, job->block);

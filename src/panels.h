@@ -26,14 +26,15 @@
     20480 /* of the panel of W that each pair of rows goes over: it stays in L1                    \
            */
 #define PREFETCH(address) __builtin_prefetch(address, 0, 2) /* to read, into L2 */
-/* Keeps a vector that was loaded in its register: gcc 12 would load it again for each use, and the
-   loads, not the arithmetic, would be the limit (117 against 180 GFLOP/s). */
+/* Keeps vectors in registers from here on. gcc 12 loads w again for each use, and then loads, not
+   the arithmetic, are the limit (117 against 180 GFLOP/s); or it leaves one row's vector in memory,
+   depending on the code around the loop (213 against 272). */
 #if defined(__x86_64__)
-#define LOADED_ONCE(v) __asm__("" : "+v"(v))
+#define IN_REGISTERS(w, a, b) __asm__("" : "+v"(w) : "v"(a), "v"(b))
 #elif defined(__aarch64__)
-#define LOADED_ONCE(v) __asm__("" : "+w"(v))
+#define IN_REGISTERS(w, a, b) __asm__("" : "+w"(w) : "w"(a), "w"(b))
 #else
-#define LOADED_ONCE(v) (void)(v)
+#define IN_REGISTERS(w, a, b) (void)(w)
 #endif
 #endif
 
@@ -43,6 +44,7 @@ typedef struct {
     const real *const *x; /* rows of the block; one more than there are, so that pairs are whole */
     const real *const *next; /* rows of the block after it, as many, or NULL */
     ptrdiff_t rows, D;       /* D >= V */
+    int only_scores;         /* no gradient follows that could ask for the second half of `next` */
 } Block;
 
 /* the last V features of D, with 0 for those before `begin` */
@@ -51,18 +53,19 @@ INLINE vec FN(not_before)(ptrdiff_t begin, ptrdiff_t D, vec last) {
 }
 
 /* A pair of rows x P classes over features begin..end, lane by lane, to sums[p][0] and [1]. */
-INLINE void FN(scores_pair)(const real *x0, const real *x1, const real *next, const real *wt,
-                            ptrdiff_t ld, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t D,
-                            vec (*sums)[GROUP], const int P) {
+INLINE void FN(scores_pair)(const real *x0, const real *x1, const real *next0, const real *next1,
+                            const real *wt, ptrdiff_t ld, ptrdiff_t begin, ptrdiff_t end,
+                            ptrdiff_t D, vec (*sums)[GROUP], const int P) {
     const ptrdiff_t full = end - (end - begin) % V;
     vec sum0[PANEL], sum1[PANEL];
     for (int p = 0; p < P; p++) sum0[p] = sum1[p] = (vec){0};
     for (ptrdiff_t d = begin; d < full; d += V) {
         vec a0 = FN(load)(x0 + d), a1 = FN(load)(x1 + d);
-        if (next) PREFETCH(next + d);
+        if (next0) PREFETCH(next0 + d);
+        if (next1) PREFETCH(next1 + d);
         for (int p = 0; p < P; p++) {
             vec w = FN(load)(wt + p * ld + d);
-            LOADED_ONCE(w);
+            IN_REGISTERS(w, a0, a1);
             sum0[p] += a0 * w;
             sum1[p] += a1 * w;
         }
@@ -92,9 +95,13 @@ INLINE void FN(scores_panel)(const Block *b, const real *const *next, ptrdiff_t 
     vec sums[PANEL][GROUP];
     for (ptrdiff_t begin = 0; begin < b->D; begin += stretch) {
         const ptrdiff_t end = begin + stretch < b->D ? begin + stretch : b->D;
-        for (ptrdiff_t i = 0; i < rows; i += 2)
-            FN(scores_pair)(x[i], x[i + 1], next ? next[(first + i) / 2] : NULL, wt, ld, begin, end,
-                            b->D, (vec(*)[GROUP]) & sums[0][i], P);
+        for (ptrdiff_t i = 0; i < rows; i += 2) {
+            const ptrdiff_t r = first + i;
+            const real *next0 = !next ? NULL : next[b->only_scores ? r : r / 2];
+            const real *next1 = !next || !b->only_scores ? NULL : next[r + 1];
+            FN(scores_pair)(x[i], x[i + 1], next0, next1, wt, ld, begin, end, b->D,
+                            (vec(*)[GROUP]) & sums[0][i], P);
+        }
     }
     for (int p = 0; p < P; p++)
         for (ptrdiff_t i = 0; i < rows; i += V)
@@ -143,28 +150,45 @@ INLINE void FN(gradient_panel)(const Block *b, const real *const *next, const re
         FN(gradient_tile)(b, NULL, d + V <= b->D ? d : b->D - V, d, G, ldg, dwt, ld, P, 1);
 }
 
-/* A panel's width must be a constant for its accumulators to be registers. */
-#undef EACH_WIDTH
+/* A panel's width must be a constant for its accumulators to be registers: a function for each. (In
+   one function of all widths gcc 12 left vectors in memory: 213 in place of 272 GFLOP/s.) */
+#undef DEFINE_WIDTH
+#define DEFINE_WIDTH(P)                                                                            \
+    static void FN(scores_##P)(const Block *b, const real *const *next, ptrdiff_t first,           \
+                               const real *wt, ptrdiff_t ld, const real *bias, real *S,            \
+                               ptrdiff_t lds) {                                                    \
+        FN(scores_panel)(b, next, first, wt, ld, bias, S, lds, P);                                 \
+    }                                                                                              \
+    static void FN(gradient_##P)(const Block *b, const real *const *next, const real *G,           \
+                                 ptrdiff_t ldg, real *dwt, ptrdiff_t ld) {                         \
+        FN(gradient_panel)(b, next, G, ldg, dwt, ld, P);                                           \
+    }
+DEFINE_WIDTH(1)
+DEFINE_WIDTH(2)
+DEFINE_WIDTH(3)
+DEFINE_WIDTH(4)
+DEFINE_WIDTH(5)
 #if PANEL == 10
-#define EACH_WIDTH(call)                                                                           \
-    case 1: call(1); break;                                                                        \
-    case 2: call(2); break;                                                                        \
-    case 3: call(3); break;                                                                        \
-    case 4: call(4); break;                                                                        \
-    case 5: call(5); break;                                                                        \
-    case 6: call(6); break;                                                                        \
-    case 7: call(7); break;                                                                        \
-    case 8: call(8); break;                                                                        \
-    case 9: call(9); break;                                                                        \
-    default: call(10)
-#else
-#define EACH_WIDTH(call)                                                                           \
-    case 1: call(1); break;                                                                        \
-    case 2: call(2); break;                                                                        \
-    case 3: call(3); break;                                                                        \
-    case 4: call(4); break;                                                                        \
-    default: call(5)
+DEFINE_WIDTH(6)
+DEFINE_WIDTH(7)
+DEFINE_WIDTH(8)
+DEFINE_WIDTH(9)
+DEFINE_WIDTH(10)
 #endif
+
+#undef WIDTHS
+#if PANEL == 10
+#define WIDTHS(name)                                                                               \
+    {FN(name##_1), FN(name##_2), FN(name##_3), FN(name##_4), FN(name##_5),                         \
+     FN(name##_6), FN(name##_7), FN(name##_8), FN(name##_9), FN(name##_10)}
+#else
+#define WIDTHS(name) {FN(name##_1), FN(name##_2), FN(name##_3), FN(name##_4), FN(name##_5)}
+#endif
+static void (*const FN(scores_of_width)[PANEL])(const Block *, const real *const *, ptrdiff_t,
+                                                const real *, ptrdiff_t, const real *, real *,
+                                                ptrdiff_t) = WIDTHS(scores);
+static void (*const FN(gradient_of_width)[PANEL])(const Block *, const real *const *, const real *,
+                                                  ptrdiff_t, real *, ptrdiff_t) = WIDTHS(gradient);
 
 /* classes in each panel: all PANEL or fewer, none much narrower than the others (11 = 6 + 5, not 10
  * + 1) */
@@ -177,21 +201,17 @@ static void FN(scores)(const Block *b, const real *wt, ptrdiff_t ld, ptrdiff_t C
                        real *S, ptrdiff_t lds) {
     const ptrdiff_t width = FN(panel_width)(C);
     for (ptrdiff_t c = 0; c < C; c += width)
-        for (ptrdiff_t i = 0; i < b->rows; i += GROUP) {
-#define CALL(P)                                                                                    \
-    FN(scores_panel)(b, c ? NULL : b->next, i, wt + c * ld, ld, bias ? bias + c : NULL,            \
-                     S + c * lds, lds, P)
-            switch (C - c < width ? C - c : width) { EACH_WIDTH(CALL); }
-#undef CALL
-        }
+        for (ptrdiff_t i = 0; i < b->rows; i += GROUP)
+            FN(scores_of_width)
+            [(C - c < width ? C - c : width) - 1](b, c ? NULL : b->next, i, wt + c * ld, ld,
+                                                  bias ? bias + c : NULL, S + c * lds, lds);
 }
 
 static void FN(gradient)(const Block *b, ptrdiff_t C, const real *G, ptrdiff_t ldg, real *dwt,
                          ptrdiff_t ld) {
     const ptrdiff_t width = FN(panel_width)(C);
-    for (ptrdiff_t c = 0; c < C; c += width) {
-#define CALL(P) FN(gradient_panel)(b, c ? NULL : b->next, G + c * ldg, ldg, dwt + c * ld, ld, P)
-        switch (C - c < width ? C - c : width) { EACH_WIDTH(CALL); }
-#undef CALL
-    }
+    for (ptrdiff_t c = 0; c < C; c += width)
+        FN(gradient_of_width)
+        [(C - c < width ? C - c : width) - 1](b, c ? NULL : b->next, G + c * ldg, ldg, dwt + c * ld,
+                                              ld);
 }
