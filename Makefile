@@ -3,7 +3,7 @@
 #   make demo     the worksheet on scikit-learn's digits, into demo-out/
 #   make test     all tests and all examples of the docs, against the installed wheel
 #   make lint     ruff, cython-lint, clang-format, mypy
-#   make bench    the benchmarks
+#   make bench    the benchmarks, some ten minutes: benchmarks/RESULTS.md, docs/img, docs/benchmarks.md
 #
 # and for .ci/run: test-clang, test-serial, test-debug and test-sanitize, the tests on other builds.
 
@@ -43,8 +43,9 @@ lint: .venv/.dev
 	$(BIN)/clang-format --dry-run --Werror src/*.h
 	$(BIN)/mypy
 
-bench: .venv/.test
-	$(BIN)/python benchmarks/run.py
+bench: .venv/.bench
+	$(BIN)/python -P benchmarks/run.py
+	$(BIN)/python -P benchmarks/growth.py
 
 clean:
 	rm -rf .venv build demo-out *.egg-info

@@ -1,277 +1,207 @@
-"""Time csoftmax beside NumPy and those of SciPy and PyTorch that are installed.
+"""Time csoftmax beside NumPy, SciPy, scikit-learn and PyTorch, and beside the machine's limits.
 
-    python benchmarks/run.py [--jobs TEXT] [--isa NAME] [--threads N] [--repeat N]
+    python benchmarks/run.py [--jobs TEXT] [--isa NAME ...] [--threads N ...] [--out FILE]
 
-One table of jobs x shapes x dtypes, in one process. Each result is compared with the reference
-before it is timed. The contestants of a job take turns, and medians are shown: milliseconds of
-csoftmax, and how many times as long each of the others takes.
+Without options: all jobs, all instruction sets, with all threads and with one, into
+benchmarks/RESULTS.md and docs/img/benchmarks.png. With any of --jobs, --isa and --threads the
+tables are printed only; --out writes them to a file.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
-import os
-import statistics
+import datetime
+import importlib.metadata
+import sys
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-import numpy as np
+from csoftmax import _dispatch, _threads, bench
 
-Run = Callable[[], Any]
+ROOT = Path(__file__).parents[1]
+RESULTS, PICTURE = ROOT / "benchmarks/RESULTS.md", ROOT / "docs/img/benchmarks.png"
+PACKAGES = ("scipy", "scikit-learn", "torch", "threadpoolctl")
+NOISE = 0.95  # two medians as near as this are equal
 
-
-class Job(NamedTuple):
-    """Something to time."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    make: Callable[..., dict[str, Run]]
-    #: what results may differ by, relative to the largest element
-    tolerance: float
-
-
-# ---- contestants: name -> a function without arguments; "csoftmax" first ----
-
-
-def optional(name: str) -> Any:
-    """The module, or None where it is not installed."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        return None
+HOW = """\
+Written by `make bench`. Each result is compared with `csoftmax.reference` (float64) before it is
+timed. All contestants, variants and numbers of threads of a job take turns in one process; times
+are medians of calls, ± half the distance between the quartiles. A peer's column says how many
+times as long as csoftmax it takes. *of limit* is the time that the machine itself needs, as a
+fraction of csoftmax's: for reading as many bytes as must be read and written, or for as many
+fused multiplications and additions as the job has, whichever is more; both are measured in the same
+turns, by kernels that do nothing else (`src/peaks.h`). Calls on less than a megabyte have no such
+limit. *extra MB* is the largest growth of the process's memory during a call: csoftmax's, and that
+of the first peer. NumPy has the uint8 pixels ready in float32; SciPy has no `out=`, PyTorch's
+softmax uses it."""
 
 
-def numpy_softmax_loss(W: Any, X: Any, y: Any) -> tuple[Any, Any]:
-    """The course's solution: two matrix products, and the softmax of an N x C array."""
-    P = X @ W
-    P -= P.max(axis=1, keepdims=True)
-    np.exp(P, out=P)
-    P /= P.sum(axis=1, keepdims=True)
-    rows = np.arange(len(y))
-    loss = -np.log(P[rows, y]).mean()
-    P[rows, y] -= 1
-    P /= len(y)
-    return loss, X.T @ P
+def reached(result: bench.Result, threads: int, isa: str) -> dict[str, bool | None]:
+    """Return whether each goal of the job is met; None where the peer is not installed."""
+    ours = result.seconds("csoftmax", threads, isa)
+    found: dict[str, bool | None] = {}
+    for name, goal in result.job.goals.items():
+        if name == "MB":
+            size = result.memory["csoftmax"]
+            found[name] = None if size is None else size / 1e6 < goal
+        elif name == "limit":
+            limit = result.limit(threads, isa)
+            found[name] = limit and limit[0] / ours >= goal
+        else:
+            theirs = result.seconds(name, threads)
+            found[name] = theirs and theirs / ours >= goal
+    return found
 
 
-def linear(shape: tuple[int, ...], dtype: str, kind: str = "softmax") -> dict[str, Run]:
-    """Loss and gradient of a linear model; NumPy has uint8 features ready in float32."""
-    import csoftmax
+def goal_column(threads: int, isa: str) -> tuple[str, object]:
+    """The column of the goals, those that are missed in bold."""
 
-    n, d, c = shape
-    rng = np.random.default_rng(0)
-    y = rng.integers(0, c, n)
-    real = "float32" if dtype == "uint8" else dtype
-    W = (0.01 * rng.standard_normal((d, c))).astype(real)
-    options: dict[str, Any] = {}
-    if dtype == "uint8":
-        X = rng.integers(0, 256, (n, d), dtype=np.uint8)
-        options = {"shift": X.mean(axis=0, dtype=np.float64), "scale": np.full(d, 1 / 255)}
-        ready = ((X - options["shift"]) * options["scale"]).astype(real)
-    else:
-        X = ready = rng.standard_normal((n, d), dtype=real)
-    out = np.empty_like(W)
-    if kind == "svm":
-        return {
-            "csoftmax": lambda: csoftmax.svm_loss(W, X, y, out=out, **options),
-            "numpy": lambda: numpy_svm_loss(W, ready, y),
-        }
-    runs = {
-        "csoftmax": lambda: csoftmax.softmax_loss(W, X, y, out=out, **options),
-        "numpy": lambda: numpy_softmax_loss(W, ready, y),
-    }
-    if torch := optional("torch"):
-        labels, features = torch.from_numpy(y), torch.from_numpy(ready)
+    def cell(result: bench.Result) -> str:
+        met = reached(result, threads, isa)
+        marks = {True: "{} met", False: "**{} missed**", None: "{} ?"}
+        texts = (f"{name} {goal:g}" for name, goal in result.job.goals.items())
+        return ", ".join(marks[m].format(t) for t, m in zip(texts, met.values(), strict=True))
 
-        def autograd() -> tuple[Any, Any]:
-            weights = torch.from_numpy(W).requires_grad_()
-            loss = torch.nn.functional.cross_entropy(features @ weights, labels)
-            loss.backward()
-            return loss.item(), weights.grad.numpy()
-
-        runs["torch"] = autograd
-    return runs
+    return "goal", cell
 
 
-def numpy_svm_loss(W: Any, X: Any, y: Any) -> tuple[Any, Any]:
-    """The course's solution for the hinge."""
-    rows = np.arange(len(y))
-    S = X @ W
-    M = np.maximum(0, S - S[rows, y][:, None] + 1)
-    M[rows, y] = 0
-    loss = M.sum() / len(y)
-    H = (M > 0).astype(W.dtype)
-    H[rows, y] = -H.sum(axis=1)
-    H /= len(y)
-    return loss, X.T @ H
+def variants(results: Sequence[bench.Result], isas: list[str], threads: list[int]) -> str:
+    """Return the table of instruction sets and threads."""
+    many, best = threads[0], isas[0]
+
+    def ratio(slow: Callable[..., float | None], quick: Callable[..., float | None]) -> object:
+        def cell(result: bench.Result) -> str:
+            a, b = slow(result), quick(result)
+            return f"{a / b:.2f}x" if a and b else ""
+
+        return cell
+
+    def ours(n: int, isa: str) -> Callable[..., float | None]:
+        return lambda result: result.seconds("csoftmax", n, isa)
+
+    def plain(result: bench.Result) -> float | None:
+        return result.seconds("numpy", many) or result.seconds("scipy", many)
+
+    columns: list[tuple[str, object]] = [("job", lambda result: str(result.job))]
+    columns += [
+        (f"{n} thread / {many}", ratio(ours(n, best), ours(many, best))) for n in threads[1:]
+    ]
+    columns += [(f"{isa} / {best}", ratio(ours(many, isa), ours(many, best))) for isa in isas[1:]]
+    columns += [(f"NumPy / {isa}", ratio(plain, ours(many, isa))) for isa in isas[1:]]
+    return bench.table(results, columns)
 
 
-def predict(shape: tuple[int, ...], dtype: str) -> dict[str, Run]:
-    """Labels of a linear model."""
-    import csoftmax
-
-    n, d, c = shape
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((n, d), dtype=dtype)
-    W = rng.standard_normal((d, c), dtype=dtype)
-    return {
-        "csoftmax": lambda: csoftmax.linear_predict(W, X),
-        "numpy": lambda: (X @ W).argmax(axis=1),
-    }
-
-
-def rows(function: str, axis: int = -1) -> Callable[..., dict[str, Run]]:
-    """A row function of `scipy.special`."""
-
-    def make(shape: tuple[int, ...], dtype: str) -> dict[str, Run]:
-        import csoftmax
-
-        x = 3 * np.random.default_rng(0).standard_normal(shape, dtype=dtype)
-        out = np.empty_like(x)
-        ours = getattr(csoftmax, function)
-        more = {} if function == "logsumexp" else {"out": out}
-        runs = {"csoftmax": lambda: ours(x, axis, **more)}
-        if special := optional("scipy.special"):
-            runs["scipy"] = lambda: getattr(special, function)(x, axis)
-        if torch := optional("torch"):
-            t, into = torch.from_numpy(x), torch.from_numpy(np.empty_like(x))
-            if function == "softmax":
-                runs["torch"] = lambda: torch.softmax(t, axis, out=into).numpy()
-            elif function == "logsumexp":
-                runs["torch"] = lambda: torch.logsumexp(t, axis).numpy()
-        return runs
-
-    return make
+def shortfalls(results: Sequence[bench.Result], isas: list[str], threads: list[int]) -> list[str]:
+    """Return a line for each promise that is not kept."""
+    many, best = threads[0], isas[0]
+    lines = []
+    for result in results:
+        ours = result.seconds("csoftmax", many, best)
+        missed = [name for name, met in reached(result, many, best).items() if met is False]
+        if missed:
+            lines.append(f"{result.job}: goal missed ({', '.join(missed)})")
+        one = result.seconds("csoftmax", 1, best)
+        if one and many > 1:
+            if one / ours < NOISE:
+                lines.append(f"{result.job}: {many} threads are slower than one")
+            elif (result.limit(many, best) or ("", ""))[1] == "flops" and one / ours < 0.85 * many:
+                lines.append(f"{result.job}: {many} threads give {one / ours:.2f} times one")
+        v3 = result.seconds("csoftmax", many, "v3")
+        if best == "v4" and v3 and ours / v3 < 0.5:
+            lines.append(f"{result.job}: v3 gives {ours / v3:.2f} of v4")
+        baseline = result.seconds("csoftmax", many, "baseline")
+        plain = result.seconds("numpy", many) or result.seconds("scipy", many)
+        if baseline and plain and plain / baseline < NOISE:
+            lines.append(f"{result.job}: baseline gives {plain / baseline:.2f} of NumPy")
+    return lines
 
 
-def cross_entropy(shape: tuple[int, ...], dtype: str) -> dict[str, Run]:
-    """Loss on logits and its gradient."""
-    import csoftmax
-
-    rng = np.random.default_rng(0)
-    z, y = 3 * rng.standard_normal(shape, dtype=dtype), rng.integers(0, shape[1], shape[0])
-    out = np.empty_like(z)
-
-    def plain() -> tuple[Any, Any]:
-        p = z - z.max(axis=1, keepdims=True)
-        np.exp(p, out=p)
-        p /= p.sum(axis=1, keepdims=True)
-        at = np.arange(len(y))
-        loss = -np.log(p[at, y]).mean()
-        p[at, y] -= 1
-        p /= len(y)
-        return loss, p
-
-    runs = {
-        "csoftmax": lambda: csoftmax.cross_entropy_with_grad(z, y, out=out),
-        "numpy": plain,
-    }
-    if torch := optional("torch"):
-        labels = torch.from_numpy(y)
-
-        def autograd() -> tuple[Any, Any]:
-            logits = torch.from_numpy(z).requires_grad_()
-            loss = torch.nn.functional.cross_entropy(logits, labels)
-            loss.backward()
-            return loss.item(), logits.grad.numpy()
-
-        runs["torch"] = autograd
-    return runs
+def document(results: Sequence[bench.Result], isas: list[str], threads: list[int]) -> str:
+    """Return all tables, as Markdown."""
+    versions = []
+    for name in PACKAGES:
+        try:
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            versions.append(f"{name} missing")
+    parts = [
+        "# Benchmark results",
+        f"{bench.machine()}, {', '.join(versions)}; {datetime.date.today()}.",
+        HOW,
+        "## The machine's limits",
+        bench.peak_lines([bench.peaks(isa, n) for isa in isas for n in threads]),
+    ]
+    for n in threads:
+        parts.append(f"## {n} {'threads' if n > 1 else 'thread'}, {isas[0]}")
+        columns = bench.columns(results, n, isas[0], spread=True)
+        parts.append(bench.table(results, [*columns, *[goal_column(n, isas[0])] * (n > 1)]))
+    if len(isas) + len(threads) > 2:
+        parts += [
+            "## Instruction sets and threads",
+            f"Ratios of times, with {threads[0]} threads unless said; NumPy's, where it takes no "
+            "part SciPy's, in the last columns.",
+            variants(results, isas, threads),
+        ]
+    lines = [f"- {line}" for line in shortfalls(results, isas, threads)] or ["Nothing."]
+    return "\n\n".join([*parts, "## What falls short", "\n".join(lines)]) + "\n"
 
 
-def svm(shape: tuple[int, ...], dtype: str) -> dict[str, Run]:
-    """Hinge loss and gradient of a linear model."""
-    return linear(shape, dtype, "svm")
+def draw(results: Sequence[bench.Result], threads: int, isa: str, path: Path) -> None:
+    """Write the picture: times of all contestants relative to csoftmax's."""
+    from matplotlib.figure import Figure
 
-
-def jobs() -> Iterator[Job]:
-    """The table."""
-    for shape, dtypes in {
-        (49000, 3073, 10): ("float32", "float64", "uint8"),
-        (500, 3073, 10): ("float32",),
-        (60000, 784, 10): ("float32", "float64"),
-        (200000, 54, 7): ("float32", "float64"),
-        (20000, 512, 1000): ("float32", "float64"),
-        (100000, 100, 100): ("float32",),
-        (1, 64, 10): ("float64",),
-    }.items():
-        for dtype in dtypes:
-            yield Job("softmax_loss", shape, dtype, linear, 1e-4)
-    yield Job("svm_loss", (49000, 3073, 10), "float32", svm, 1e-4)
-    yield Job("linear_predict", (60000, 784, 10), "float32", predict, 0)
-    for function in ("softmax", "logsumexp"):
-        for shape in ((200000, 10), (20000, 1000), (2048, 50257), (1, 10)):
-            for dtype in ("float32", "float64"):
-                yield Job(function, shape, dtype, rows(function), 1e-5)
-    yield Job("softmax, first axis", (1000, 20000), "float32", rows("softmax", 0), 1e-5)
-    for shape in ((200000, 10), (20000, 1000)):
-        yield Job("cross_entropy_with_grad", shape, "float32", cross_entropy, 1e-4)
-
-
-# ---- timing ------------------------------------------------------------------------------------
-
-
-def check(job: Job, results: dict[str, Any]) -> None:
-    """All contestants computed the same."""
-    ours = results.pop("csoftmax")
-    for name, theirs in results.items():
-        pairs = zip(ours, theirs, strict=True) if isinstance(ours, tuple) else [(ours, theirs)]
-        for a, b in pairs:
-            a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-            error = np.abs(a - b).max() / np.abs(b).max()
-            if not error <= job.tolerance and not (job.tolerance == 0 and np.mean(a != b) < 1e-3):
-                raise SystemExit(f"{job.name} {job.shape}: {name} differs by {error:.1e}")
-
-
-def medians(runs: dict[str, Run], repeat: int) -> dict[str, float]:
-    """Milliseconds of each, in turn; quick ones many times over."""
-    started = time.perf_counter()
-    runs["csoftmax"]()
-    number = max(1, int(2e-3 / max(time.perf_counter() - started, 1e-7)))
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(repeat):
-        for name, run in runs.items():
-            started = time.perf_counter()
-            for _ in range(number):
-                run()
-            times[name].append((time.perf_counter() - started) * 1e3 / number)
-    return {name: statistics.median(values) for name, values in times.items()}
+    shown = [result for result in results if result.limit(threads, isa)][::-1]
+    figure = Figure(figsize=(9.5, 0.25 * len(shown) + 1.1), layout="constrained")
+    axes = figure.add_subplot()
+    looks = {"numpy": "o", "scipy": "s", "sklearn": "^", "torch": "D"}
+    for name, marker in looks.items():
+        points = [(r.seconds(name, threads), i) for i, r in enumerate(shown)]
+        ours = [r.seconds("csoftmax", threads, isa) for r in shown]
+        points = [(theirs / ours[i], i) for theirs, i in points if theirs]
+        if points:
+            axes.plot(*zip(*points, strict=True), marker, label=name, alpha=0.85)
+    limits = [r.limit(threads, isa)[0] / r.seconds("csoftmax", threads, isa) for r in shown]
+    axes.barh(range(len(shown)), 1, height=0.55, color="0.85", label="csoftmax")
+    axes.plot(limits, range(len(shown)), "k|", markersize=11, label="the machine's limit")
+    axes.set_yticks(range(len(shown)), [str(r.job) for r in shown], fontsize="small")
+    axes.set_xscale("log")
+    axes.set_xlim(left=0.05)
+    axes.set_ylim(-0.8, len(shown) - 0.2)
+    ticks = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_title(f"time relative to csoftmax, {threads} threads", fontsize="medium")
+    figure.legend(loc="outside lower center", ncols=6, fontsize="small")
+    figure.savefig(path, dpi=90)
 
 
 def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--jobs", default="", help="only jobs whose line has this text")
-    parser.add_argument("--isa", help="instruction-set variant (CSOFTMAX_ISA)")
-    parser.add_argument("--threads", type=int, help="threads of all contestants")
-    parser.add_argument("--repeat", type=int, default=9)
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--jobs", default="", metavar="TEXT", help="jobs whose line has this text")
+    parser.add_argument("--isa", nargs="+", metavar="NAME", help="instruction sets, best first")
+    parser.add_argument("--threads", nargs="+", type=int, metavar="N", help="numbers of threads")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the tables there")
     options = parser.parse_args()
-    if options.isa:
-        os.environ["CSOFTMAX_ISA"] = options.isa
-    import csoftmax
-
-    if options.threads:
-        from csoftmax import _threads
-
-        _threads._limit = options.threads
-        if pools := optional("threadpoolctl"):
-            pools.threadpool_limits(options.threads)
-        if torch := optional("torch"):
-            torch.set_num_threads(options.threads)
-    csoftmax.show_config()
-    for job in jobs():
-        line = f"{job.name:24}{'x'.join(map(str, job.shape)):>16}  {job.dtype:8}"
-        if options.jobs not in line:
-            continue
-        runs = job.make(job.shape, job.dtype)
-        check(job, {name: run() for name, run in runs.items()})
-        times = medians(runs, options.repeat)
-        ours = times.pop("csoftmax")
-        ratios = "".join(f"  {name} {value / ours:6.2f}x" for name, value in times.items())
-        print(f"{line}{ours:10.3f} ms{ratios}", flush=True)
+    chosen = options.jobs or options.isa or options.threads
+    out = options.out or (None if chosen else RESULTS)
+    isas = options.isa or list(_dispatch.available()[::-1])
+    threads = options.threads or list(dict.fromkeys((_threads.default(), 1)))
+    if missing := bench.missing():
+        print(f"not installed: {', '.join(missing)} (pip install 'csoftmax[bench]')")
+    started, results = time.perf_counter(), []
+    for job in bench.select(options.jobs):
+        results.append(bench.measure(job, isas, threads))
+        print(f"{time.perf_counter() - started:4.0f} s  {job}", file=sys.stderr, flush=True)
+    text = document(results, isas, threads)
+    print(text)
+    if out:
+        out.write_text(text, encoding="utf-8")
+    if not chosen:
+        draw(results, threads[0], isas[0], PICTURE)
 
 
 if __name__ == "__main__":

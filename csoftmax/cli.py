@@ -100,6 +100,42 @@ def _info(arguments: argparse.Namespace) -> None:
     show_config()
 
 
+def _bench_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the benchmarks' arguments."""
+    add = parser.add_argument
+    add("--jobs", default="", metavar="TEXT", help="all jobs that have TEXT in their line, instead")
+    suppress = argparse.SUPPRESS  # the default is not known before NumPy and the kernels are loaded
+    add(
+        "--isa", metavar="NAME", default=suppress, help="instruction set; without it the one in use"
+    )
+    threads = "of every contestant; without it all that this process may use"
+    add("--threads", type=_whole(1), metavar="N", default=suppress, help=threads)
+
+
+def _bench(arguments: argparse.Namespace) -> None:
+    """Time csoftmax beside the peers that are installed."""
+    from csoftmax import bench
+
+    asked, config = vars(arguments), show_config(mode="dicts")
+    isa = asked.get("isa", config["instruction_set"])
+    threads = asked.get("threads", config["n_threads"])
+    jobs = bench.select(arguments.jobs, short=True)
+    print(f"{bench.machine()}\ninstruction set {isa}, threads: {threads}")
+    if missing := bench.missing():
+        print(
+            f"not installed, so not measured or not limited to these threads: {', '.join(missing)}"
+        )
+    results = []
+    for number, job in enumerate(jobs, 1):
+        if sys.stderr.isatty():
+            print(f"\r{number} of {len(jobs)}: {job!s:60}", end="", file=sys.stderr, flush=True)
+        results.append(bench.measure(job, [isa], [threads], rounds=5))
+    if sys.stderr.isatty():
+        print(f"\r{'':76}\r", end="", file=sys.stderr)
+    print(f"\n{bench.table(results, bench.columns(results, threads, isa))}\n")
+    print(bench.peak_lines([bench.peaks(isa, threads)]))
+
+
 def _worksheet_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the worksheet's arguments."""
     add = parser.add_argument
@@ -267,6 +303,12 @@ COMMANDS = (
         "the course's worksheet: load, check gradients, time, search, test, draw",
         _worksheet_arguments,
         _worksheet,
+    ),
+    Command(
+        "bench",
+        "time csoftmax beside NumPy, the peers that are installed, and the machine's limits",
+        _bench_arguments,
+        _bench,
     ),
     Command("info", "version, instruction set, OpenMP runtime, threads", _no_arguments, _info),
 )

@@ -95,6 +95,10 @@ cdef extern from "kernels.h" nogil:
     void linear_slot_f64(const linear_job *job, ptrdiff_t slot, char *scratch)
     void merge_f32(const linear_job *job, ptrdiff_t piece)
     void merge_f64(const linear_job *job, ptrdiff_t piece)
+    float read_sum_f32(const float *x, ptrdiff_t n)
+    double read_sum_f64(const double *x, ptrdiff_t n)
+    float multiply_add_f32(float x, double flops)
+    double multiply_add_f64(double x, double flops)
 
 ctypedef fused real:
     float
@@ -396,3 +400,31 @@ def vector_math(bint log1p, const real[::1] x, real[::1] out):
         vector_math_f32(log1p, &x[0], &out[0], x.shape[0])
     else:
         vector_math_f64(log1p, &x[0], &out[0], x.shape[0])
+
+
+def read_sum(const real[::1] x, int n_threads):
+    """Sum of x, for the time that reading it takes; a slice of it for each thread."""
+    cdef double total = 0
+    cdef ptrdiff_t part, begin, n = x.shape[0]
+    for part in prange(n_threads, schedule="static", num_threads=n_threads, nogil=True):
+        begin = n * part // n_threads
+        if real is float:
+            total += read_sum_f32(&x[0] + begin, n * (part + 1) // n_threads - begin)
+        else:
+            total += read_sum_f64(&x[0] + begin, n * (part + 1) // n_threads - begin)
+    return total
+
+
+def multiply_add(real x, double flops, int n_threads):
+    """So many multiplications and additions in registers, shared out to the threads.
+
+    Returns a number that depends on all of them, so that none is optimised away.
+    """
+    cdef double total = 0
+    cdef ptrdiff_t _part
+    for _part in prange(n_threads, schedule="static", num_threads=n_threads, nogil=True):
+        if real is float:
+            total += multiply_add_f32(x, flops / n_threads)
+        else:
+            total += multiply_add_f64(x, flops / n_threads)
+    return total

@@ -6,6 +6,7 @@
  *   panels.h  the two skinny products on one block of rows
  *   strips.h  from arrays of rows to strips
  *   blocks.h  from X, whatever it is made of, to blocks of rows, and a pass over a slot of them
+ *   peaks.h   how fast this machine reads, multiplies and adds
  *
  * In these files `real` is float or double, `sint` the signed integer of its size, and FN(name) a
  * name of its own for each of the two. No Python, no threads and no malloc below this line.
@@ -44,6 +45,7 @@
 #include "panels.h"
 #include "strips.h"
 #include "blocks.h"
+#include "peaks.h"
 #undef IS_DOUBLE
 #undef real
 #undef sint
@@ -61,6 +63,7 @@
 #include "panels.h"
 #include "strips.h"
 #include "blocks.h"
+#include "peaks.h"
 #undef IS_DOUBLE
 #undef real
 #undef sint

@@ -190,6 +190,42 @@ def test_info(capsys: pytest.CaptureFixture[str]) -> None:
     assert csoftmax.__version__ in capsys.readouterr().out
 
 
+def test_bench(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--jobs", "softmax out= 1x10", "--threads", "1"]) == 0
+    text, progress = capsys.readouterr()
+    assert "| softmax out= 1x10 float64 |" in text
+    assert "threads: 1\n" in text
+    assert "reads, GB/s" in text
+    assert progress == ""  # it shows on a terminal only
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--jobs", "nonsense"], "no job has 'nonsense' in its line: wanted part of one"),
+        (["--isa", "v99", "--jobs", "1x10"], "instruction set 'v99' (CSOFTMAX_ISA) is not"),
+    ],
+)
+def test_bench_of_nothing(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", *arguments]) == 2
+    assert f"csoftmax bench: error: {message}" in error(capsys)
+
+
+def test_bench_needs_numpy_alone(run_python: RunPython) -> None:
+    done = run_python(
+        "import sys\n"
+        "for name in ('scipy', 'sklearn', 'torch', 'threadpoolctl', 'tqdm'):\n"
+        "    sys.modules[name] = None\n"
+        "from csoftmax.cli import main\n"
+        "sys.exit(main(['bench', '--jobs', 'softmax_loss 1x64', '--threads', '1']))"
+    )
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("not installed"))
+    assert line.endswith(": scipy, sklearn, torch, threadpoolctl")
+    assert "numpy" in done.stdout
+
+
 def test_interruption(
     images: Path,
     tmp_path: Path,

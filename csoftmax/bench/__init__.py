@@ -1,0 +1,32 @@
+"""The benchmarks: csoftmax beside NumPy, SciPy, scikit-learn and PyTorch, and the machine's limits.
+
+    _peers    what NumPy, scikit-learn and PyTorch compute with
+    _jobs     what is computed, by whom, and what csoftmax is to reach
+    _timing   each result checked, then medians of turns; peak memory
+    _table    the results as text
+
+`csoftmax bench` shows a short table, `benchmarks/run.py` all of it.
+"""
+
+from csoftmax.bench._jobs import JOBS, Case, Job, select
+from csoftmax.bench._peers import PEERS, missing
+from csoftmax.bench._table import columns, machine, peak_lines, table
+from csoftmax.bench._timing import Peaks, Result, WrongResult, measure, peaks
+
+__all__ = [
+    "JOBS",
+    "PEERS",
+    "Case",
+    "Job",
+    "Peaks",
+    "Result",
+    "WrongResult",
+    "columns",
+    "machine",
+    "measure",
+    "missing",
+    "peak_lines",
+    "peaks",
+    "select",
+    "table",
+]
