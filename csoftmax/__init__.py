@@ -2,8 +2,8 @@
 
 Rows of logits (as `scipy.special`): `softmax`, `log_softmax`, `logsumexp`, `softmax_backward`.
 Losses on logits (as `torch.nn.functional`): `cross_entropy`, `multiclass_hinge`, and both with
-their gradient. Losses of linear models (as the course CS231n): `softmax_loss`, `svm_loss`, and
-`linear_predict`. What they compute, in plain NumPy: `csoftmax.reference`.
+their gradient. Losses of linear models (as the course CS231n): `softmax_loss`, `svm_loss`;
+`linear_predict`, `linear_predict_proba`. What they compute, in plain NumPy: `csoftmax.reference`.
 """
 
 from csoftmax._config import show_config
@@ -17,7 +17,7 @@ from csoftmax.functional import (
     softmax,
     softmax_backward,
 )
-from csoftmax.linear import linear_predict, softmax_loss, svm_loss
+from csoftmax.linear import linear_predict, linear_predict_proba, softmax_loss, svm_loss
 
 __version__ = "0.1.0"
 
@@ -25,6 +25,7 @@ __all__ = [
     "cross_entropy",
     "cross_entropy_with_grad",
     "linear_predict",
+    "linear_predict_proba",
     "log_softmax",
     "logsumexp",
     "multiclass_hinge",

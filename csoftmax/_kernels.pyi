@@ -72,14 +72,15 @@ def linear_loss_grad(
     n_threads: int,
 ) -> float: ...
 @_fused
-def linear_labels(
+def linear_predictions(
     W: _Reals,
     X: npt.NDArray[Any],
     rows: _Int64 | None,
     shift: _Bytes | None,
     scale: _Bytes | None,
     bias: _Reals | None,
-    labels: _Int64,
+    labels: _Int64 | None,
+    proba: _Reals | None,
     n_threads: int,
 ) -> None: ...
 @_fused

@@ -237,14 +237,75 @@ def linear_predict(
     dtype = np.dtype(np.int64)
     if out is not None:
         _checks.out_array(out, (data.n_rows,), dtype, data.inputs)
-    threads = data.threads(n_threads, passes=1)
     labels = np.empty(data.n_rows, dtype) if out is None else out
-    if data.n_rows:
-        direct = labels if labels.flags.c_contiguous else np.empty(data.n_rows, dtype)
-        _dispatch.kernel("linear_labels", data.W.dtype.char)(*data.arguments(), direct, threads)
-        if direct is not labels:
-            labels[...] = direct
+    direct = labels if labels.flags.c_contiguous else np.empty(data.n_rows, dtype)
+    _predict(data, direct, None, n_threads)
+    if direct is not labels:
+        labels[...] = direct
     return labels
+
+
+def linear_predict_proba(
+    W: npt.ArrayLike,
+    X: npt.ArrayLike,
+    *,
+    bias: npt.ArrayLike | None = None,
+    rows: npt.ArrayLike | None = None,
+    shift: npt.ArrayLike | None = None,
+    scale: npt.ArrayLike | None = None,
+    out: Array | None = None,
+    n_threads: int | None = None,
+) -> Array:
+    """Probabilities of the classes for each row, in one pass over X and without storing the scores.
+
+        P = softmax(Z) by rows,        Z = ((X - shift) * scale) W + bias
+
+    Parameters
+    ----------
+    W, X, bias, rows, shift, scale, n_threads
+        As for `softmax_loss`.
+    out : (N, C) ndarray of W's dtype, optional
+        Where to put the probabilities; of any layout, and no part of an input.
+
+    Returns
+    -------
+    (N, C) ndarray of W's dtype
+        Each row sums to 1 but for rounding; `out`, if given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `softmax_loss`.
+
+    Notes
+    -----
+    Same bits for any number of threads. NaN and infinities as in `softmax`: a row with a NaN score,
+    or whose largest score is infinite, is NaN. Memory beyond the result: some blocks of rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from csoftmax import linear_predict_proba
+    >>> linear_predict_proba([[0.0, np.log(3.0)]], [[1.0], [0.0]])
+    array([[0.25, 0.75],
+           [0.5 , 0.5 ]])
+    """
+    data = _Data(W, X, rows, bias, shift, scale)
+    shape, dtype = (data.n_rows, data.W.shape[1]), data.W.dtype
+    if out is not None:
+        _checks.out_array(out, shape, dtype, data.inputs)
+    proba = np.empty(shape, dtype) if out is None else out
+    _predict(data, None, proba[:, :, np.newaxis], n_threads)
+    return proba
+
+
+def _predict(
+    data: _Data, labels: npt.NDArray[np.int64] | None, proba: Array | None, n_threads: int | None
+) -> None:
+    threads = data.threads(n_threads, passes=1)
+    if data.n_rows:
+        kernel = _dispatch.kernel("linear_predictions", data.W.dtype.char)
+        kernel(*data.arguments(), labels, proba, threads)
 
 
 class _Data:

@@ -70,6 +70,7 @@ cdef extern from "kernels.h" nogil:
         ptrdiff_t dw_stride[2]
         double reg, normalizer
         int64_t *labels
+        cube proba
         ptrdiff_t block, blocks, slots, ld
         void *wt
         void *slot_dw
@@ -278,12 +279,14 @@ cdef void *run_linear(linear_job *job, const real *dtype, int n_threads) except 
     cdef ptrdiff_t piece, slot, pieces = (job.D + FEATURES - 1) // FEATURES
     cdef void *base = NULL
     cdef char *memory
+    cdef bint predicts
     if real is float:
         scratch = plan_linear_f32(job)
     else:
         scratch = plan_linear_f64(job)
     wt = padded(job.C * job.ld * sizeof(real))
-    dw = 0 if job.labels else wt
+    predicts = job.labels is not NULL or job.proba.data is not NULL
+    dw = 0 if predicts else wt
     memory = allocate(
         wt + job.slots * (dw + sizeof(double) * (job.C + 1)) + pieces * sizeof(double)
         + 3 * 64 + scratch * n_threads,
@@ -307,7 +310,7 @@ cdef void *run_linear(linear_job *job, const real *dtype, int n_threads) except 
                 linear_slot_f32(job, slot, memory + scratch * threadid())
             else:
                 linear_slot_f64(job, slot, memory + scratch * threadid())
-        if not job.labels:
+        if not predicts:
             for piece in prange(pieces, schedule="static"):
                 if real is float:
                     merge_f32(job, piece)
@@ -371,14 +374,15 @@ def linear_loss_grad(
     return total
 
 
-def linear_labels(
+def linear_predictions(
     const real[:, :] W,             # IN as in linear_loss_grad
     object X,
     const int64_t[::1] rows,
     const unsigned char[::1] shift,
     const unsigned char[::1] scale,
     const real[::1] bias,
-    int64_t[::1] labels,            # OUT (n_rows) class of the largest score
+    int64_t[::1] labels,            # OUT (n_rows) class of the largest score, or None
+    real[:, :, :] proba,            # OUT (n_rows, n_classes, 1) softmax of the scores, or None
     int n_threads,
 ):
     cdef linear_job job
@@ -386,9 +390,10 @@ def linear_labels(
     PyObject_GetBuffer(X, &view, PyBUF_STRIDED_RO)
     try:
         look_at_model[real](&job, &view, W, rows, shift, scale, bias)
-        aim[real](&job.target, None, None, None, None, 1, 0, 0)
-        job.loss = CROSS_ENTROPY
-        job.labels = &labels[0]
+        if labels is not None:
+            job.labels = &labels[0]
+        if proba is not None:
+            look[real](&job.proba, proba)
         free(run_linear[real](&job, NULL, n_threads))
     finally:
         PyBuffer_Release(&view)

@@ -84,7 +84,7 @@ static void FN(copy_block)(const linear_job *job, ptrdiff_t first, ptrdiff_t row
         for (ptrdiff_t d = job->D; d < job->ld; d++) to[i * job->ld + d] = 0;
 }
 
-/* ---- a slot of blocks: X -> loss and gradient, or labels ---- */
+/* ---- a slot of blocks: X -> loss and gradient, or predictions ---- */
 
 /* A thread's scratch, cut into pieces. Every piece is a multiple of 64 bytes. */
 #undef Desk
@@ -216,13 +216,25 @@ static void FN(block_labels)(const linear_job *job, ptrdiff_t first, ptrdiff_t r
     }
 }
 
+/* the softmax of each row's scores, in their place and from there to where they are wanted */
+static void FN(block_proba)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows,
+                            const Desk *desk) {
+    for (ptrdiff_t i = 0; i < rows; i += V) {
+        real *strip = desk->S + i;
+        FN(softmax)(strip, job->block, strip, job->block, job->C, 0);
+        FN(unpack)(strip, job->block, 1, job->C, first + i, rows - i < V ? rows - i : V,
+                   &job->proba);
+    }
+}
+
 static void FN(linear_slot)(const linear_job *job, ptrdiff_t slot, char *scratch) {
     const ptrdiff_t begin = job->blocks * slot / job->slots,
                     end = job->blocks * (slot + 1) / job->slots;
     const size_t gradient_size = (size_t)job->C * (size_t)job->ld;
     const real *bias = (const real *)job->bias;
-    real *dwt = job->labels ? NULL : (real *)job->slot_dw + (size_t)slot * gradient_size;
-    double *dbias = job->labels ? NULL : job->slot_dbias + slot * job->C, loss = 0;
+    const int predicts = job->labels || job->proba.data;
+    real *dwt = predicts ? NULL : (real *)job->slot_dw + (size_t)slot * gradient_size;
+    double *dbias = predicts ? NULL : job->slot_dbias + slot * job->C, loss = 0;
     Desk desk;
     FN(lay_out)(job, scratch, &desk);
     if (dwt) {
@@ -234,20 +246,19 @@ static void FN(linear_slot)(const linear_job *job, ptrdiff_t slot, char *scratch
                         rows = job->N - first < job->block ? job->N - first : job->block;
         const int prefetch = b + 1 < end && FN(in_place)(job) && job->N - first >= 2 * job->block;
         Block x = {desk.x, prefetch ? desk.next : NULL, rows, job->D < LANES ? job->ld : job->D,
-                   job->labels != NULL};
+                   predicts};
         FN(find_rows)(job, first, rows, &desk);
         if (prefetch) FN(point_to_rows)(job, first + job->block, job->block, desk.next);
         FN(scores)(&x, (const real *)job->wt, job->ld, job->C, bias, desk.S, job->block);
-        if (job->labels) {
-            FN(block_labels)(job, first, rows, &desk);
-            continue;
-        }
+        if (job->labels) FN(block_labels)(job, first, rows, &desk);
+        if (job->proba.data) FN(block_proba)(job, first, rows, &desk);
+        if (predicts) continue;
         loss += FN(block_loss)(job, first, rows, &desk);
         FN(gradient)(&x, job->C, desk.G, job->block, dwt, job->ld);
         for (ptrdiff_t c = 0; bias && c < job->C; c++)
             for (ptrdiff_t i = 0; i < rows; i++) dbias[c] += (double)desk.G[c * job->block + i];
     }
-    if (!job->labels) job->slot_loss[slot] = loss;
+    if (!predicts) job->slot_loss[slot] = loss;
 }
 
 /* For a piece of the features: a tree of pairs of slots, then dw = sum / normalizer + reg w. */

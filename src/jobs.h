@@ -55,13 +55,14 @@ typedef struct {
     const void *w;
     ptrdiff_t w_stride[2];
     const void *bias; /* (C), or NULL */
-    /* what is kept: loss and gradient, or labels */
+    /* what is kept: labels, probabilities, or loss and gradient */
     int loss;
     target_spec target;
     void *dw;
     ptrdiff_t dw_stride[2];
     double reg, normalizer; /* dw = sum / normalizer + reg w */
-    int64_t *labels;        /* NULL: loss and gradient */
+    int64_t *labels;        /* or NULL */
+    cube proba;             /* (N, C, 1); data NULL: none */
     /* the plan: rows in blocks, blocks in slots; a function of the shape alone */
     ptrdiff_t block, blocks, slots, ld; /* ld: row length of the transposed arrays */
     /* work space */

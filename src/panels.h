@@ -184,11 +184,12 @@ DEFINE_WIDTH(10)
 #else
 #define WIDTHS(name) {FN(name##_1), FN(name##_2), FN(name##_3), FN(name##_4), FN(name##_5)}
 #endif
-static void (*const FN(scores_of_width)[PANEL])(const Block *, const real *const *, ptrdiff_t,
-                                                const real *, ptrdiff_t, const real *, real *,
-                                                ptrdiff_t) = WIDTHS(scores);
-static void (*const FN(gradient_of_width)[PANEL])(const Block *, const real *const *, const real *,
-                                                  ptrdiff_t, real *, ptrdiff_t) = WIDTHS(gradient);
+typedef void FN(scores_function)(const Block *, const real *const *, ptrdiff_t, const real *,
+                                 ptrdiff_t, const real *, real *, ptrdiff_t);
+typedef void FN(gradient_function)(const Block *, const real *const *, const real *, ptrdiff_t,
+                                   real *, ptrdiff_t);
+static FN(scores_function) *const FN(scores_of_width)[PANEL] = WIDTHS(scores);
+static FN(gradient_function) *const FN(gradient_of_width)[PANEL] = WIDTHS(gradient);
 
 /* classes in each panel: all PANEL or fewer, none much narrower than the others (11 = 6 + 5, not 10
  * + 1) */
@@ -197,21 +198,24 @@ INLINE ptrdiff_t FN(panel_width)(ptrdiff_t C) {
     return (C + panels - 1) / panels;
 }
 
+INLINE ptrdiff_t FN(smaller)(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+
 static void FN(scores)(const Block *b, const real *wt, ptrdiff_t ld, ptrdiff_t C, const real *bias,
                        real *S, ptrdiff_t lds) {
     const ptrdiff_t width = FN(panel_width)(C);
-    for (ptrdiff_t c = 0; c < C; c += width)
+    for (ptrdiff_t c = 0; c < C; c += width) {
+        FN(scores_function) *panel = FN(scores_of_width)[FN(smaller)(width, C - c) - 1];
         for (ptrdiff_t i = 0; i < b->rows; i += GROUP)
-            FN(scores_of_width)
-            [(C - c < width ? C - c : width) - 1](b, c ? NULL : b->next, i, wt + c * ld, ld,
-                                                  bias ? bias + c : NULL, S + c * lds, lds);
+            panel(b, c ? NULL : b->next, i, wt + c * ld, ld, bias ? bias + c : NULL, S + c * lds,
+                  lds);
+    }
 }
 
 static void FN(gradient)(const Block *b, ptrdiff_t C, const real *G, ptrdiff_t ldg, real *dwt,
                          ptrdiff_t ld) {
     const ptrdiff_t width = FN(panel_width)(C);
-    for (ptrdiff_t c = 0; c < C; c += width)
-        FN(gradient_of_width)
-        [(C - c < width ? C - c : width) - 1](b, c ? NULL : b->next, G + c * ldg, ldg, dwt + c * ld,
-                                              ld);
+    for (ptrdiff_t c = 0; c < C; c += width) {
+        FN(gradient_function) *panel = FN(gradient_of_width)[FN(smaller)(width, C - c) - 1];
+        panel(b, c ? NULL : b->next, G + c * ldg, ldg, dwt + c * ld, ld);
+    }
 }

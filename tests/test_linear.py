@@ -1,4 +1,4 @@
-"""softmax_loss, svm_loss and linear_predict against the reference, over everything they accept.
+"""softmax_loss, svm_loss and the predictions against the reference, over everything they accept.
 
 Features, coefficients and options lie on a coarse grid of binary fractions, so that scores and
 margins are exact in float32 and no margin is 0: what is compared is the method, not its rounding
@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csoftmax import linear_predict, reference, softmax_loss, svm_loss
+from csoftmax import linear_predict, linear_predict_proba, reference, softmax_loss, svm_loss
 
 pytestmark = pytest.mark.usefixtures("isa")
 
@@ -71,12 +71,17 @@ class Problem:
         F = self.X.astype(float) - self.options.get("shift", 0 * one)
         return float(np.abs(F * self.options.get("scale", one)).max(initial=0))
 
-    def check_labels(self, **extra) -> None:
+    def check_predictions(self, **extra) -> None:
         names = self.options.keys() & {"bias", "rows", "shift", "scale"}
         options = {name: self.options[name] for name in names}
         got = linear_predict(self.W, self.X, **options, **extra)
         assert got.dtype == np.int64
         np.testing.assert_array_equal(got, reference.linear_predict(self.W, self.X, **options))
+        got = linear_predict_proba(self.W, self.X, **options, **extra)
+        want = reference.linear_predict_proba(self.W, self.X, **options)
+        dtype = self.W.dtype.newbyteorder("=")
+        assert got.dtype == dtype
+        np.testing.assert_allclose(got, want, rtol=10 * TOLERANCE[dtype.name], atol=0)
 
 
 def features(rng, shape, dtype):
@@ -131,7 +136,7 @@ def test_every_width_with_every_number_of_features(C, w):
     for D, loss in zip(LADDER_D, losses, strict=False):
         made = problem(rng, next(sizes), D, C, next(xs), w, bias=C % 2, reg=True)
         made.check(loss)
-        made.check_labels()
+        made.check_predictions()
 
 
 @pytest.mark.parametrize("w", FLOATS)
@@ -143,7 +148,7 @@ def test_every_number_of_rows(N, w):
         made = problem(rng, N, next(Ds), C, next(xs), w, sample_weight=C % 2, reg=True)
         for loss in LOSSES:
             made.check(loss)
-        made.check_labels()
+        made.check_predictions()
 
 
 # Blocks are 16 rows of 4096 floats at least, 256 at most; slots are 1, 2, 4 .. 64 runs of blocks.
@@ -156,7 +161,7 @@ def test_edges_of_blocks_and_slots(N, D):
         made = problem(rng, N, D, 3, x, w)
         for loss in LOSSES:
             made.check(loss)
-        made.check_labels()
+        made.check_predictions()
 
 
 # ---- dtypes and layouts of X --------------------------------------------------------------------
@@ -219,10 +224,10 @@ def test_dtypes_and_layouts_of_x(x, layout):
         made.W, made.y = made.W[: made.X.shape[1]], made.y[: made.X.shape[0]]
         before = made.X.copy()
         made.check(loss)
-        made.check_labels()
+        made.check_predictions()
         made.options = {"shift": np.arange(made.X.shape[1]) / 2, "rows": [3, 3, -1, 0]}
         made.check(loss)
-        made.check_labels()
+        made.check_predictions()
         np.testing.assert_array_equal(made.X, before)
 
 
@@ -234,7 +239,7 @@ def test_memory_mapped_x(x, tmp_path):
     made.X = np.load(tmp_path / "X.npy", mmap_mode="r")
     for loss in LOSSES:
         made.check(loss)
-    made.check_labels()
+    made.check_predictions()
 
 
 @pytest.mark.parametrize("layout", [k for k in LAYOUTS if not k.endswith(("repeated", "windows"))])
@@ -249,7 +254,7 @@ def test_layouts_of_all_other_arrays(layout):
         made.options = {k: move(v[:, None])[:, 0] for k, v in made.options.items()}
         for loss in LOSSES:
             made.check(loss)
-        made.check_labels()
+        made.check_predictions()
 
 
 @pytest.mark.parametrize(
@@ -281,14 +286,14 @@ def test_dtypes_of_options(dtype):
             made.options[name] = rng.integers(0, 2, size).astype(dtype)
         made.y = np.eye(2)[made.y].astype(dtype)
         made.check("softmax")
-        made.check_labels()
+        made.check_predictions()
 
 
 @pytest.mark.parametrize("w", [">f4", ">f8"])
 def test_big_endian_coefficients(w):
     made = problem(np.random.default_rng(6), 40, 5, 3, "float32", w, bias=True, reg=True)
     made.check("softmax")
-    made.check_labels()
+    made.check_predictions()
 
 
 # ---- options ------------------------------------------------------------------------------------
@@ -305,7 +310,7 @@ def test_all_combinations_of_options(loss, w):
         made = problem(rng, 37, 19, 6, next(xs), w, **dict(zip(OPTIONS, chosen, strict=True)))
         try:
             made.check(loss)
-            made.check_labels()
+            made.check_predictions()
         except AssertionError as error:
             error.add_note(f"{made.X.dtype}, {sorted(made.options)}, y {made.y.shape}")
             raise
@@ -331,7 +336,7 @@ def test_rows(rows):
         made.options |= {"rows": rows, "sample_weight": 1 + np.arange(40.0)}
         for loss in LOSSES:
             made.check(loss)
-        made.check_labels()
+        made.check_predictions()
 
 
 @pytest.mark.parametrize("delta", [-0.7, 0.0, 0.3, 100])
@@ -394,4 +399,4 @@ def test_at_random(seed, shape, x, w, layout, loss, on, out, n_threads):
     made.X = LAYOUTS[layout](made.X)
     extra = {} if out is None else {"out": OUTS[out](made.W.shape, w)}
     made.check(loss, n_threads=n_threads, **extra)
-    made.check_labels(n_threads=n_threads)
+    made.check_predictions(n_threads=n_threads)

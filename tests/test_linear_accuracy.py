@@ -17,7 +17,14 @@ import itertools
 import numpy as np
 import pytest
 
-from csoftmax import datasets, linear_predict, reference, softmax_loss, svm_loss
+from csoftmax import (
+    datasets,
+    linear_predict,
+    linear_predict_proba,
+    reference,
+    softmax_loss,
+    svm_loss,
+)
 
 pytestmark = pytest.mark.usefixtures("isa")
 
@@ -198,11 +205,14 @@ def same_as_numpy(loss, W, X, y, bias, **options):
     with np.errstate(invalid="ignore", over="ignore"):
         wants = getattr(reference, loss.__name__)(W, X, y, bias=bias, **options)
         labels = reference.linear_predict(W, X, bias=bias)
+        proba = reference.linear_predict_proba(W, X, bias=bias)
     if loss is softmax_loss and np.isnan(wants[1]).any():
         wants = (np.nan, *wants[1:])  # a row of NaN probabilities: NaN, where SciPy has log(0)
     for got, want in zip(loss(W, X, y, bias=bias, **options), wants, strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)  # NaN == NaN, inf == inf
     np.testing.assert_array_equal(linear_predict(W, X, bias=bias), labels)
+    got = linear_predict_proba(W, X, bias=bias)
+    np.testing.assert_allclose(got, proba, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csoftmax import linear_predict, reference, softmax_loss, svm_loss
+from csoftmax import linear_predict, linear_predict_proba, reference, softmax_loss, svm_loss
 
 pytestmark = pytest.mark.usefixtures("isa")
 
@@ -45,7 +45,7 @@ def same(got, want):
 # VmHWM is the peak of this very process: ru_maxrss would start with that of the parent.
 MEMORY = """
 import numpy as np
-from csoftmax import linear_predict, softmax_loss, svm_loss
+from csoftmax import linear_predict, linear_predict_proba, softmax_loss, svm_loss
 
 def peak():
     with open("/proc/self/status") as status:
@@ -56,7 +56,7 @@ W = np.zeros((D, C), np.float32)
 y = np.zeros(N, np.int64)
 shift, scale = np.ones(D), np.ones(D)
 rows = np.arange(0, N, 3)
-labels = np.zeros(N, np.int64)
+labels, proba = np.zeros(N, np.int64), np.ones((N, C), np.float32)
 sources = [
     np.ones((N, D), np.float32),
     np.ones((N, D), np.uint8),
@@ -69,6 +69,7 @@ for X in sources:
     softmax_loss(W, X, y, label_smoothing=0.1, shift=shift, scale=scale, n_threads=2)
     svm_loss(W, X, y, bias=W[0], rows=rows, n_threads=2)
     linear_predict(W, X, out=labels, n_threads=2)
+    linear_predict_proba(W, X, out=proba, n_threads=2)
 print(peak() - before)
 """
 
@@ -104,6 +105,7 @@ def calls(W, X, y):
         lambda **threads: softmax_loss(W, X, y, 0.1, bias=W[0], shift=W[:, 0], **threads),
         lambda **threads: svm_loss(W, np.asfortranarray(X), y, rows=np.arange(len(y)), **threads),
         lambda **threads: (linear_predict(W, X, **threads),),
+        lambda **threads: (linear_predict_proba(W, X, **threads),),
     ]
 
 
@@ -188,7 +190,8 @@ def test_rows_are_those_of_x(loss):
     for rows in ([3, 3, -1, 70, 0], np.arange(80)[::-2], np.arange(80) % 7):
         want = loss(W, X[rows], y[rows], 0.1, sample_weight=weight[rows])
         same(loss(W, X, y, 0.1, sample_weight=weight, rows=rows), want)
-        same([linear_predict(W, X, rows=rows)], [linear_predict(W, X[rows])])
+        for predict in (linear_predict, linear_predict_proba):
+            same([predict(W, X, rows=rows)], [predict(W, X[rows])])
 
 
 @both
@@ -324,6 +327,27 @@ def test_out_of_the_labels():
     assert (beside[1::2] == -1).all()
 
 
-def test_labels_of_no_rows():
-    assert linear_predict(np.ones((3, 2)), np.ones((0, 3))).shape == (0,)
-    assert linear_predict(np.ones((3, 2)), np.ones((4, 3)), rows=[]).shape == (0,)
+def test_out_of_the_probabilities():
+    W, X, _ = draw(17, 40, 9, 6)
+    want = linear_predict_proba(W, X)
+    beside = np.full((40, 12), -1, W.dtype)
+    fortran = np.full((40, 6), -1, W.dtype, order="F")
+    for out in (np.full((40, 6), -1, W.dtype), beside[:, ::2], beside[::-1, ::2], fortran):
+        assert linear_predict_proba(W, X, out=out) is out
+        np.testing.assert_array_equal(out, want)
+    assert (beside[:, 1::2] == -1).all()
+
+
+@dtypes
+def test_probabilities_sum_to_1_and_are_largest_at_the_label(dtype):
+    for C in (1, 2, 16, 17, 1000):
+        W, X, _ = draw(18, 70, 20, C, dtype)
+        proba = linear_predict_proba(W, X)
+        np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=8 * np.finfo(dtype).eps)
+        np.testing.assert_array_equal(proba.argmax(axis=1), linear_predict(W, X))
+
+
+def test_predictions_of_no_rows():
+    for predict, shape in ((linear_predict, (0,)), (linear_predict_proba, (0, 2))):
+        assert predict(np.ones((3, 2)), np.ones((0, 3))).shape == shape
+        assert predict(np.ones((3, 2)), np.ones((4, 3)), rows=[]).shape == shape

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from csoftmax import linear_predict, softmax_loss, svm_loss
+from csoftmax import linear_predict, linear_predict_proba, softmax_loss, svm_loss
 
 pytestmark = pytest.mark.usefixtures("isa")
 
@@ -22,7 +22,7 @@ def refused(error, *message, loss=softmax_loss, **changed):
     """Call with some arguments changed; all words of the message must be there, in this order."""
     arguments = {"W": W, "X": X, "y": y, **changed}
     before = {k: np.array(v, copy=True) for k, v in arguments.items() if isinstance(v, np.ndarray)}
-    if loss is linear_predict and "y" not in changed:
+    if loss in (linear_predict, linear_predict_proba) and "y" not in changed:
         del arguments["y"]
     with pytest.raises(error, match=".*".join(map(re.escape, message))):
         loss(**arguments)
@@ -70,7 +70,7 @@ ROW_SHAPES = [
 ]
 
 
-@pytest.mark.parametrize("loss", [softmax_loss, svm_loss, linear_predict])
+@pytest.mark.parametrize("loss", [softmax_loss, svm_loss, linear_predict, linear_predict_proba])
 @pytest.mark.parametrize(("changed", "message"), SHAPES)
 def test_shapes(changed, message, loss):
     refused(ValueError, *message, loss=loss, **changed)
@@ -129,7 +129,7 @@ def test_labels_need_real_numbers(name):
     refused(TypeError, f"{name} has dtype complex", loss=linear_predict, **{name: imaginary})
 
 
-@pytest.mark.parametrize("loss", [softmax_loss, svm_loss, linear_predict])
+@pytest.mark.parametrize("loss", [softmax_loss, svm_loss, linear_predict, linear_predict_proba])
 @pytest.mark.parametrize("form", ["csr_matrix", "csr_array", "csc_array", "coo_array"])
 def test_sparse(form, loss):
     sparse = pytest.importorskip("scipy.sparse")
@@ -138,7 +138,7 @@ def test_sparse(form, loss):
 
 
 @pytest.mark.parametrize("dtype", ["int64", "float16", "uint8", "bool"])
-@pytest.mark.parametrize("loss", [softmax_loss, svm_loss, linear_predict])
+@pytest.mark.parametrize("loss", [softmax_loss, svm_loss, linear_predict, linear_predict_proba])
 def test_dtype_of_w(dtype, loss):
     other = np.ones((D, C), dtype)
     refused(TypeError, f"W has dtype {dtype}", "wanted float32 or float64", loss=loss, W=other)
@@ -147,7 +147,7 @@ def test_dtype_of_w(dtype, loss):
 # ---- rows ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("loss", [softmax_loss, svm_loss, linear_predict])
+@pytest.mark.parametrize("loss", [softmax_loss, svm_loss, linear_predict, linear_predict_proba])
 def test_rows(loss):
     for rows, at in [([0, 4], 1), ([-5], 0), ([0, -1, 99, 98], 2), ([2**63], 0), ([-(2**63)], 0)]:
         seen = f"rows[{at}] is {rows[at]}:"
@@ -278,7 +278,7 @@ def test_sample_weight_of_0(loss):
     )
 
 
-@pytest.mark.parametrize("loss", [softmax_loss, svm_loss, linear_predict])
+@pytest.mark.parametrize("loss", [softmax_loss, svm_loss, linear_predict, linear_predict_proba])
 def test_n_threads(loss):
     for bad in (0, -1, -(2**70)):
         refused(ValueError, f"n_threads is {bad}:", "positive integer", loss=loss, n_threads=bad)
@@ -375,6 +375,21 @@ def test_out_of_labels():
     for name, array in {"X": X.copy(), "W": W.copy()}.items():
         inside = array.view(np.int64).ravel()[:N]
         refuse(ValueError, f"out overlaps {name}", out=inside, **{name: array})
+
+
+def test_out_of_probabilities():
+    def refuse(error, *message, **changed):
+        refused(error, *message, loss=linear_predict_proba, **changed)
+
+    refuse(TypeError, "out is a list", "numpy.ndarray", out=[[0.0] * C] * N)
+    refuse(ValueError, "out has shape (4,)", f"wanted (4, {C})", out=np.zeros(4))
+    refuse(TypeError, "out has dtype <f4", "<f8 (float64)", out=np.zeros((N, C), np.float32))
+    refuse(ValueError, "out is read-only", out=frozen(np.zeros((N, C))))
+    for name, array in {"X": np.ones((N, D)), "W": np.ones((D, C))}.items():
+        inside = np.lib.stride_tricks.as_strided(array, (N, C), (8, 8))
+        refuse(ValueError, "repeats memory", out=inside, **{name: array})
+    X = np.ones((N, D))
+    refuse(ValueError, "out overlaps X", X=X, out=X[:, :C])
 
 
 # ---- what is refused does nothing ---------------------------------------------------------------

@@ -7,7 +7,7 @@ range, no rows); the full list of refusals belongs to the compiled functions of 
     _course     softmax and hinge loss of a linear model, derived in the course's three stages
     _rows       softmax, log_softmax, logsumexp and the Jacobian
     _losses     cross-entropy and multiclass hinge on logits, with every option
-    _linear     the linear losses with every option, and the prediction
+    _linear     the linear losses with every option, and the predictions
 """
 
 from csoftmax.reference._course import (
@@ -18,7 +18,12 @@ from csoftmax.reference._course import (
     svm_loss_naive,
     svm_loss_vectorized,
 )
-from csoftmax.reference._linear import linear_predict, softmax_loss, svm_loss
+from csoftmax.reference._linear import (
+    linear_predict,
+    linear_predict_proba,
+    softmax_loss,
+    svm_loss,
+)
 from csoftmax.reference._losses import (
     cross_entropy,
     cross_entropy_with_grad,
@@ -37,6 +42,7 @@ __all__ = [
     "cross_entropy",
     "cross_entropy_with_grad",
     "linear_predict",
+    "linear_predict_proba",
     "log_softmax",
     "logsumexp",
     "multiclass_hinge",

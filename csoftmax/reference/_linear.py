@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from csoftmax.reference._common import Array, float64
 from csoftmax.reference._losses import RowLoss, cross_entropy_rows, hinge_rows, reduce, targets
+from csoftmax.reference._rows import softmax
 
 
 def softmax_loss(
@@ -85,9 +86,38 @@ def linear_predict(
     >>> linear_predict([[0.0, 1.0]], [[1.0], [-1.0], [0.0]])
     array([1, 0, 0])
     """
+    return np.asarray(np.argmax(_scores(W, X, bias, rows, shift, scale), axis=1))
+
+
+def linear_predict_proba(
+    W: ArrayLike,
+    X: ArrayLike,
+    *,
+    bias: ArrayLike | None = None,
+    rows: ArrayLike | None = None,
+    shift: ArrayLike | None = None,
+    scale: ArrayLike | None = None,
+) -> Array:
+    """Return the softmax of each row of F W + bias, F = (X[rows] - shift) scale.
+
+    Examples
+    --------
+    >>> print(linear_predict_proba([[0.0, 0.0]], [[1.0]]))
+    [[0.5 0.5]]
+    """
+    return softmax(_scores(W, X, bias, rows, shift, scale), axis=1)
+
+
+def _scores(
+    W: ArrayLike,
+    X: ArrayLike,
+    bias: ArrayLike | None,
+    rows: ArrayLike | None,
+    shift: ArrayLike | None,
+    scale: ArrayLike | None,
+) -> Array:
     F, _, _ = _select(X, np.zeros(len(np.asarray(X))), None, rows, shift, scale)
-    Z = F @ float64(W) + (0.0 if bias is None else float64(bias))
-    return np.asarray(np.argmax(Z, axis=1))
+    return F @ float64(W) + (0.0 if bias is None else float64(bias))
 
 
 def _select(
