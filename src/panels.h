@@ -42,9 +42,14 @@
 #define Block FN(Block)
 typedef struct {
     const real *const *x; /* rows of the block; one more than there are, so that pairs are whole */
-    const real *const *next; /* rows of the block after it, as many, or NULL */
-    ptrdiff_t rows, D;       /* D >= V */
-    int only_scores;         /* no gradient follows that could ask for the second half of `next` */
+    ptrdiff_t rows, D;    /* D >= V */
+    /* What to prefetch: the rows of the block after this one, as many, or NULL. If they are
+       `narrow` they will be widened to reals, and are so short that the gradient alone asks for
+       them. */
+    const char *const *next;
+    ptrdiff_t next_bytes; /* of a row */
+    int narrow;
+    int only_scores; /* no gradient follows that could ask for a part */
 } Block;
 
 /* the last V features of D, with 0 for those before `begin` */
@@ -53,7 +58,7 @@ INLINE vec FN(not_before)(ptrdiff_t begin, ptrdiff_t D, vec last) {
 }
 
 /* A pair of rows x P classes over features begin..end, lane by lane, to sums[p][0] and [1]. */
-INLINE void FN(scores_pair)(const real *x0, const real *x1, const real *next0, const real *next1,
+INLINE void FN(scores_pair)(const real *x0, const real *x1, const char *next0, const char *next1,
                             const real *wt, ptrdiff_t ld, ptrdiff_t begin, ptrdiff_t end,
                             ptrdiff_t D, vec (*sums)[GROUP], const int P) {
     const ptrdiff_t full = end - (end - begin) % V;
@@ -61,8 +66,8 @@ INLINE void FN(scores_pair)(const real *x0, const real *x1, const real *next0, c
     for (int p = 0; p < P; p++) sum0[p] = sum1[p] = (vec){0};
     for (ptrdiff_t d = begin; d < full; d += V) {
         vec a0 = FN(load)(x0 + d), a1 = FN(load)(x1 + d);
-        if (next0) PREFETCH(next0 + d);
-        if (next1) PREFETCH(next1 + d);
+        if (next0) PREFETCH(next0 + d * (ptrdiff_t)sizeof(real));
+        if (next1) PREFETCH(next1 + d * (ptrdiff_t)sizeof(real));
         for (int p = 0; p < P; p++) {
             vec w = FN(load)(wt + p * ld + d);
             IN_REGISTERS(w, a0, a1);
@@ -86,7 +91,7 @@ INLINE void FN(scores_pair)(const real *x0, const real *x1, const real *next0, c
 }
 
 /* P classes of GROUP rows from `first` on. Lanes are summed once, at the end. */
-INLINE void FN(scores_panel)(const Block *b, const real *const *next, ptrdiff_t first,
+INLINE void FN(scores_panel)(const Block *b, const char *const *next, ptrdiff_t first,
                              const real *wt, ptrdiff_t ld, const real *bias, real *S, ptrdiff_t lds,
                              const int P) {
     const ptrdiff_t rows = b->rows - first < GROUP ? b->rows - first : GROUP;
@@ -97,8 +102,8 @@ INLINE void FN(scores_panel)(const Block *b, const real *const *next, ptrdiff_t 
         const ptrdiff_t end = begin + stretch < b->D ? begin + stretch : b->D;
         for (ptrdiff_t i = 0; i < rows; i += 2) {
             const ptrdiff_t r = first + i;
-            const real *next0 = !next ? NULL : next[b->only_scores ? r : r / 2];
-            const real *next1 = !next || !b->only_scores ? NULL : next[r + 1];
+            const char *next0 = !next ? NULL : next[b->only_scores ? r : r / 2];
+            const char *next1 = !next || !b->only_scores ? NULL : next[r + 1];
             FN(scores_pair)(x[i], x[i + 1], next0, next1, wt, ld, begin, end, b->D,
                             (vec(*)[GROUP]) & sums[0][i], P);
         }
@@ -112,16 +117,16 @@ INLINE void FN(scores_panel)(const Block *b, const real *const *next, ptrdiff_t 
 /* P classes x `width` vectors of features from d on, of which those before `begin` are done. The
    block's sum starts from zero: one chain of additions over all blocks had 10 times NumPy's error
    where a feature is constant. */
-INLINE void FN(gradient_tile)(const Block *b, const real *next, ptrdiff_t d, ptrdiff_t begin,
-                              const real *G, ptrdiff_t ldg, real *dwt, ptrdiff_t ld, const int P,
-                              const int width) {
+INLINE void FN(gradient_tile)(const Block *b, const char *next, ptrdiff_t step, ptrdiff_t d,
+                              ptrdiff_t begin, const real *G, ptrdiff_t ldg, real *dwt,
+                              ptrdiff_t ld, const int P, const int width) {
     vec sum[PANEL][2];
     for (int p = 0; p < P; p++)
         for (int k = 0; k < width; k++) sum[p][k] = (vec){0};
     for (ptrdiff_t i = 0; i < b->rows; i++) {
         vec a[2];
         for (int k = 0; k < width; k++) a[k] = FN(load)(b->x[i] + d + k * V);
-        if (next) PREFETCH(next + i * V);
+        if (next) PREFETCH(next + i * step);
         for (int p = 0; p < P; p++) {
             vec g = FN(splat)(G[p * ldg + i]);
             for (int k = 0; k < width; k++) sum[p][k] += g * a[k];
@@ -135,31 +140,35 @@ INLINE void FN(gradient_tile)(const Block *b, const real *next, ptrdiff_t d, ptr
         }
 }
 
-INLINE void FN(gradient_panel)(const Block *b, const real *const *next, const real *G,
+INLINE void FN(gradient_panel)(const Block *b, const char *const *next, const real *G,
                                ptrdiff_t ldg, real *dwt, ptrdiff_t ld, const int P) {
+    /* one prefetch for each tile and row, for half of the next block or for all of narrow rows */
+    const ptrdiff_t start = b->narrow ? 0 : (b->rows + 1) / 2 * b->next_bytes;
+    const ptrdiff_t step = b->narrow ? 2 * V * b->next_bytes / b->D : VEC_BYTES;
     ptrdiff_t d = 0;
     for (; d + 2 * V <= b->D; d += 2 * V) {
-        if (next) { /* where the second half of the next block's rows has got to */
-            const ptrdiff_t at = (b->rows + 1) / 2 * b->D + d / 2 * b->rows;
-            FN(gradient_tile)(b, next[at / b->D] + at % b->D, d, d, G, ldg, dwt, ld, P, 2);
+        if (next) {
+            const ptrdiff_t at = start + d / (2 * V) * b->rows * step;
+            const char *from = next[at / b->next_bytes] + at % b->next_bytes;
+            FN(gradient_tile)(b, from, step, d, d, G, ldg, dwt, ld, P, 2);
         } else {
-            FN(gradient_tile)(b, NULL, d, d, G, ldg, dwt, ld, P, 2);
+            FN(gradient_tile)(b, NULL, 0, d, d, G, ldg, dwt, ld, P, 2);
         }
     }
     for (; d < b->D; d += V)
-        FN(gradient_tile)(b, NULL, d + V <= b->D ? d : b->D - V, d, G, ldg, dwt, ld, P, 1);
+        FN(gradient_tile)(b, NULL, 0, d + V <= b->D ? d : b->D - V, d, G, ldg, dwt, ld, P, 1);
 }
 
 /* A panel's width must be a constant for its accumulators to be registers: a function for each. (In
    one function of all widths gcc 12 left vectors in memory: 213 in place of 272 GFLOP/s.) */
 #undef DEFINE_WIDTH
 #define DEFINE_WIDTH(P)                                                                            \
-    static void FN(scores_##P)(const Block *b, const real *const *next, ptrdiff_t first,           \
+    static void FN(scores_##P)(const Block *b, const char *const *next, ptrdiff_t first,           \
                                const real *wt, ptrdiff_t ld, const real *bias, real *S,            \
                                ptrdiff_t lds) {                                                    \
         FN(scores_panel)(b, next, first, wt, ld, bias, S, lds, P);                                 \
     }                                                                                              \
-    static void FN(gradient_##P)(const Block *b, const real *const *next, const real *G,           \
+    static void FN(gradient_##P)(const Block *b, const char *const *next, const real *G,           \
                                  ptrdiff_t ldg, real *dwt, ptrdiff_t ld) {                         \
         FN(gradient_panel)(b, next, G, ldg, dwt, ld, P);                                           \
     }
@@ -184,9 +193,9 @@ DEFINE_WIDTH(10)
 #else
 #define WIDTHS(name) {FN(name##_1), FN(name##_2), FN(name##_3), FN(name##_4), FN(name##_5)}
 #endif
-typedef void FN(scores_function)(const Block *, const real *const *, ptrdiff_t, const real *,
+typedef void FN(scores_function)(const Block *, const char *const *, ptrdiff_t, const real *,
                                  ptrdiff_t, const real *, real *, ptrdiff_t);
-typedef void FN(gradient_function)(const Block *, const real *const *, const real *, ptrdiff_t,
+typedef void FN(gradient_function)(const Block *, const char *const *, const real *, ptrdiff_t,
                                    real *, ptrdiff_t);
 static FN(scores_function) *const FN(scores_of_width)[PANEL] = WIDTHS(scores);
 static FN(gradient_function) *const FN(gradient_of_width)[PANEL] = WIDTHS(gradient);
@@ -206,8 +215,8 @@ static void FN(scores)(const Block *b, const real *wt, ptrdiff_t ld, ptrdiff_t C
     for (ptrdiff_t c = 0; c < C; c += width) {
         FN(scores_function) *panel = FN(scores_of_width)[FN(smaller)(width, C - c) - 1];
         for (ptrdiff_t i = 0; i < b->rows; i += GROUP)
-            panel(b, c ? NULL : b->next, i, wt + c * ld, ld, bias ? bias + c : NULL, S + c * lds,
-                  lds);
+            panel(b, c || b->narrow ? NULL : b->next, i, wt + c * ld, ld, bias ? bias + c : NULL,
+                  S + c * lds, lds);
     }
 }
 
