@@ -97,7 +97,7 @@ def softmax_loss(
     threads, and from run to run on one instruction set. float32 sums run over at most a block of
     rows in registers and over the blocks of a slot, at most 1/64 of the rows, in memory; errors are
     no larger than those of NumPy's float32 matrix products. Memory: W and dW transposed, up to
-    64 partial gradients (64 MiB, or 8 of them), and some blocks of rows for each thread.
+    64 partial gradients (16 MiB, or 8 of them), and some blocks of rows for each thread.
 
     References
     ----------

@@ -118,12 +118,12 @@ static size_t FN(lay_out)(const linear_job *job, char *scratch, Desk *desk) {
 
 /* Plan by the shape alone: blocks whose rows stay in a share of a level-2 cache between the two
    products (16 rows of 3073 features, 256 of 54: 32 and 64 rows cost up to 60 % more), and a power
-   of two of slots, few enough for their gradients to stay within 64 MiB (8 slots at least, for 8
+   of two of slots, few enough for their gradients to stay within 16 MiB (8 slots at least, for 8
    threads). */
 #ifndef BLOCK_BYTES
 #define BLOCK_BYTES 262144
 #define MAX_SLOTS 64
-#define SLOT_BYTES 67108864
+#define SLOT_BYTES 16777216
 #endif
 static size_t FN(plan_linear)(linear_job *job) {
     Desk desk;
