@@ -216,7 +216,8 @@ static void FN(block_proba)(const linear_job *job, ptrdiff_t first, ptrdiff_t ro
                             const Desk *desk) {
     for (ptrdiff_t i = 0; i < rows; i += V) {
         real *strip = desk->S + i;
-        FN(softmax)(strip, job->block, strip, job->block, job->C, 0);
+        FN(softmax)(strip, job->block, strip, job->block, strip, job->block, job->C, (Ahead){0}, 0,
+                    0);
         FN(unpack)(strip, job->block, 1, job->C, first + i, rows - i < V ? rows - i : V,
                    &job->proba);
     }

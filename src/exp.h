@@ -7,7 +7,9 @@
  *   3. r = x - n ln 2, with ln 2 in two parts, the first short enough for n * LN2_HI to be exact.
  *   4. exp(r) = 1 + r + r^2 q(r): q is the minimax polynomial of relative error 3e-9 (float) and
  *      4e-18 (double) on |r| <= ln 2 / 2.
- *   5. times 2^n in two factors, so that a subnormal result is rounded once.
+ *   5. times 2^n, in two factors that are normal numbers, so that a subnormal result is rounded
+ *      once. The number added in 2 is such that a shift of what it leaves is the first factor. (The
+ *      processor's own scaling, AVX-512 only, saves 15 % here and 5 % of a softmax.)
  *
  * log1p(x), x >= 0 or NaN
  *   1. u = 1 + x = 2^k (1 + f), 1 + f in [sqrt(1/2), sqrt(2)); c = x - (u - 1) is what u lost.
@@ -31,6 +33,8 @@
 #undef LN2_HI
 #undef LN2_LO
 #undef ROUND
+#undef SHIFT
+#undef SCALE_BACK
 #undef MANTISSA_BITS
 #undef EXPONENT_BIAS
 #undef SQRT_HALF_BITS
@@ -40,6 +44,8 @@
 #define LN2_HI 0x1.62e42fee00000p-1
 #define LN2_LO 0x1.a39ef35793c76p-33
 #define ROUND 0x1.8p52
+#define SHIFT (ROUND + 1536)
+#define SCALE_BACK 0x1p-513
 #define MANTISSA_BITS 52
 #define EXPONENT_BIAS 1023
 #define SQRT_HALF_BITS 0x3fe6a09e667f3bcdLL
@@ -49,6 +55,8 @@
 #define LN2_HI 0x1.62e400p-1f
 #define LN2_LO 0x1.7f7d1cp-20f
 #define ROUND 0x1.8p23f
+#define SHIFT (ROUND + 192)
+#define SCALE_BACK 0x1p-65f
 #define MANTISSA_BITS 23
 #define EXPONENT_BIAS 127
 #define SQRT_HALF_BITS 0x3f3504f3
@@ -57,9 +65,9 @@
 #define LOG2E ((real)0x1.71547652b82fep0)
 
 INLINE vec FN(vexp)(vec x) {
-    x = FN(select)(x < (real)LOW, FN(splat)((real)LOW), x);
-    vec shifted = x * LOG2E + (real)ROUND;
-    vec n = shifted - (real)ROUND;
+    x = FN(larger)(FN(splat)((real)LOW), x);
+    vec shifted = x * LOG2E + (real)SHIFT;
+    vec n = shifted - (real)SHIFT;
     vec r = (x - n * (real)LN2_HI) - n * (real)LN2_LO;
 #if IS_DOUBLE
     vec q = FN(splat)(2.499996535964057446564e-8);
@@ -80,13 +88,8 @@ INLINE vec FN(vexp)(vec x) {
     q = q * r + 0.4999999341250156568691f;
 #endif
     vec p = (real)1 + (r + r * r * q);
-    /* n >= LOW / ln 2 > -2 * bias: half of it is the exponent of a normal number. The offset makes
-       it positive and the shift unsigned: signed shifts of 64 bits exist from AVX-512 on only. */
-    ivec k = (ivec)shifted - (ivec)FN(splat)((real)ROUND);
-    ivec half = (ivec)((uvec)(k + 2 * EXPONENT_BIAS) >> 1) - EXPONENT_BIAS;
-    vec scale_1 = (vec)((half + EXPONENT_BIAS) << MANTISSA_BITS);
-    vec scale_2 = (vec)((k - half + EXPONENT_BIAS) << MANTISSA_BITS);
-    return p * scale_1 * scale_2;
+    vec scale = (vec)((ivec)shifted << MANTISSA_BITS); /* 2^n / SCALE_BACK */
+    return p * scale * (real)SCALE_BACK;
 }
 
 INLINE vec FN(vlog1p)(vec x) {

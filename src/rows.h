@@ -1,59 +1,39 @@
 /* Row functions and row losses on one strip of scores. (Included once per real: see kernels.h.)
  *
  * A strip is what one loop over vectors works on, in one of two forms that share all code:
- *   - across = 0: V rows side by side. Vector j holds score j of each row, `stride` reals from the
- *     next. Short rows waste no lanes that way (at C = 10, one row would leave 6 of 16 idle).
- *   - across = 1: one row of n >= V scores in a piece. Vector j holds scores jV to jV + V - 1,
- *     reductions end with one over the lanes, and the last vector overlaps the one before it: lanes
- *     that were done already are masked.
+ *   - across = 0: V rows side by side. Vector j holds score j of each row, a stride of reals from
+ *     the next. Short rows waste no lanes that way (at C = 10, one row would leave 6 of 16 idle).
+ *   - across = 1: one row of n >= V scores in a piece, strides of V. Reductions end with one over
+ *     the lanes. The last V scores are a vector of their own, which overlaps the one before it: it
+ *     is computed before the loop, since the loop may write where it reads, and counts in its
+ *     `fresh` lanes only.
  *
  * Names as in the formulas: row maximum m, d = z - m, e = exp(d), sum = sum of e, u = the target
  * weights. Sums over a row are kept in chunks of CHUNK vectors, what the sum of the chunks rounds
- * away is kept beside it, and the maximum's own exp(0) = 1 is summed apart: added to these, small
- * numbers are lost one by one (in float32, 200 eps of a sum of a million, 8 eps of one of 100).
+ * away is kept beside it, and where a logarithm follows, the maximum's own exp(0) = 1 is summed
+ * apart: added to these, small numbers are lost one by one (in float32, 200 eps of a sum of a
+ * million).
  */
 #ifndef CHUNK
 #define CHUNK 16
 #endif
 
-INLINE ptrdiff_t FN(steps)(ptrdiff_t n, int across) { return across ? (n + V - 1) / V : n; }
+/* vectors before the last one */
+INLINE ptrdiff_t FN(steps)(ptrdiff_t n, int across) { return across ? n / V : n; }
 
 INLINE ptrdiff_t FN(chunk_end)(ptrdiff_t begin, ptrdiff_t n, int across) {
-    ptrdiff_t last = FN(steps)(n, across);
-    return begin + CHUNK < last ? begin + CHUNK : last;
+    const ptrdiff_t steps = FN(steps)(n, across);
+    return begin + CHUNK < steps ? begin + CHUNK : steps;
 }
 
-/* index of the first score in vector j */
-INLINE ptrdiff_t FN(first)(ptrdiff_t j, ptrdiff_t n, int across) {
-    return across ? ((j + 1) * V <= n ? j * V : n - V) : j;
+/* the lanes of the last vector that the vectors before it have not done */
+INLINE ivec FN(fresh)(ptrdiff_t n, int across) {
+    return across ? FN(iota)() >= FN(isplat)((sint)(V - n % V)) : FN(isplat)(0);
 }
 
-/* the index of each lane's score */
-INLINE ivec FN(index)(ptrdiff_t j, ptrdiff_t n, int across) {
-    ivec start = FN(isplat)((sint)FN(first)(j, n, across));
-    return across ? start + FN(iota)() : start;
-}
-
-/* the lanes of vector j that the vectors before it have not done */
-INLINE ivec FN(fresh)(ptrdiff_t j, ptrdiff_t n, int across) {
-    if (!across || (j + 1) * V <= n) return FN(isplat)(-1);
-    return FN(index)(j, n, 1) >= FN(isplat)((sint)(j * V));
-}
-
-INLINE vec FN(at)(const real *x, ptrdiff_t stride, ptrdiff_t j, ptrdiff_t n, int across,
-                  real fill) {
-    if (!across) return FN(load)(x + j * stride);
-    if ((j + 1) * V <= n) return FN(load)(x + j * V);
-    return FN(select)(FN(fresh)(j, n, 1), FN(load)(x + n - V), FN(splat)(fill));
-}
-
-INLINE void FN(put)(real *out, ptrdiff_t stride, ptrdiff_t j, ptrdiff_t n, int across, vec v) {
-    if (!across)
-        FN(store)(out + j * stride, v);
-    else if ((j + 1) * V <= n)
-        FN(store)(out + j * V, v);
-    else
-        FN(store)(out + n - V, FN(select)(FN(fresh)(j, n, 1), v, FN(load)(out + n - V)));
+/* the last vector of a row */
+INLINE vec FN(last)(const real *x, ptrdiff_t n, int across) {
+    return across ? FN(load)(x + n - V) : (vec){0};
 }
 
 /* A sum over the strip: the lanes' sums, and what rounding took from them. */
@@ -75,66 +55,145 @@ INLINE vec FN(whole)(Sum s, int across) {
     return across ? FN(splat)(FN(lane_sum)(sum)) : sum;
 }
 
-INLINE vec FN(strip_max)(const real *x, ptrdiff_t stride, ptrdiff_t n, int across) {
-    vec m = FN(splat)(-(real)INFINITY);
-    for (ptrdiff_t j = 0; j < FN(steps)(n, across); j++)
-        m = FN(larger)(m, FN(at)(x, stride, j, n, across, -(real)INFINITY));
-    return across ? FN(splat)(FN(lane_max)(m)) : m;
+/* Four maxima in turn: one would wait for itself. */
+INLINE vec FN(strip_max)(const real *x, ptrdiff_t sx, ptrdiff_t n, int across) {
+    const ptrdiff_t steps = FN(steps)(n, across);
+    vec m[4];
+    for (int k = 0; k < 4; k++) m[k] = FN(load)(across ? x + n - V : x);
+    ptrdiff_t j = 0;
+    for (; j + 4 <= steps; j += 4)
+        for (int k = 0; k < 4; k++) m[k] = FN(larger)(m[k], FN(load)(x + (j + k) * sx));
+    for (; j < steps; j++) m[0] = FN(larger)(m[0], FN(load)(x + j * sx));
+    m[0] = FN(larger)(FN(larger)(m[0], m[1]), FN(larger)(m[2], m[3]));
+    return across ? FN(splat)(FN(lane_max)(m[0])) : m[0];
+}
+
+/* a / b by inverse = 1 / b: with FMA, one step of Newton's method corrects the product (1.17x at
+   200000 x 10, float32, Zen 5, one thread). */
+INLINE vec FN(quotient)(vec a, vec b, vec inverse) {
+#if defined(__FMA__)
+    vec q = a * inverse;
+    return q + inverse * (a - q * b);
+#else
+    (void)inverse;
+    return a / b;
+#endif
+}
+
+/* ---- the last pass over a strip: out = f(a, b, p), for a and b of each score ---- */
+
+INLINE vec FN(share)(vec e, vec unused, const vec *p) {
+    (void)unused;
+    return FN(quotient)(e, p[0], p[1]);
+}
+INLINE vec FN(log_share)(vec x, vec unused, const vec *p) {
+    (void)unused;
+    return (x - p[0]) - p[1];
+}
+INLINE vec FN(back)(vec g, vec y, const vec *p) { return y * (g - p[0]); }
+INLINE vec FN(scaled)(vec e, vec unused, const vec *p) {
+    (void)unused;
+    return e * p[0];
+}
+/* Past the caches (`stream`: see strips.h), whole cache lines are written without being read. */
+INLINE void FN(finish)(vec (*f)(vec, vec, const vec *), const real *a, ptrdiff_t sa, const real *b,
+                       ptrdiff_t sb, const vec *p, real *out, ptrdiff_t so, ptrdiff_t n, int across,
+                       int stream) {
+    if (!across) {
+        for (ptrdiff_t j = 0; j < n; j++)
+            FN(store)(out + j * so, f(FN(load)(a + j * sa), FN(load)(b + j * sb), p));
+        return;
+    }
+    const vec first = f(FN(load)(a), FN(load)(b), p);
+    const vec last = f(FN(load)(a + n - V), FN(load)(b + n - V), p);
+    if (stream) {
+        for (ptrdiff_t j = FN(to_line)(out); j + V <= n; j += V)
+            FN(stream)(out + j, f(FN(load)(a + j), FN(load)(b + j), p));
+        FN(fence)();
+    } else
+        for (ptrdiff_t j = 0; j + V <= n; j += V)
+            FN(store)(out + j, f(FN(load)(a + j), FN(load)(b + j), p));
+    FN(store)(out, first);
+    FN(store)(out + n - V, last);
 }
 
 /* ---- row functions: x (n) -> out (n), or one number a row ---- */
 
-INLINE void FN(softmax)(const real *x, ptrdiff_t sx, real *out, ptrdiff_t so, ptrdiff_t n,
-                        int across) {
-    vec m = FN(strip_max)(x, sx, n, across);
-    Sum all_ties = {0}, all_others = {0};
-    for (ptrdiff_t begin = 0, end; begin < FN(steps)(n, across); begin = end) {
-        vec ties = {0}, others = {0};
-        end = FN(chunk_end)(begin, n, across);
-        for (ptrdiff_t j = begin; j < end; j++) {
-            vec z = FN(at)(x, sx, j, n, across, -(real)INFINITY), e = FN(vexp)(z - m);
-            FN(put)(out, so, j, n, across, e);
-            ties += FN(keep)(z == m, e);
-            others += FN(keep)(z != m, e);
-        }
-        FN(add)(&all_ties, ties);
-        FN(add)(&all_others, others);
-    }
-    vec sum = FN(whole)(all_ties, across) + FN(whole)(all_others, across);
-    for (ptrdiff_t j = 0; j < FN(steps)(n, across); j++)
-        FN(put)(out, so, j, n, across, FN(at)(out, so, j, n, across, 0) / sum);
+/* Of one long row, what the next one will need, to fetch during the arithmetic; or NULL. */
+#undef Ahead
+#define Ahead FN(Ahead)
+typedef struct {
+    const real *x, *y, *out;
+} Ahead;
+
+INLINE void FN(fetch)(Ahead next, ptrdiff_t j) {
+    if (next.x) __builtin_prefetch(next.x + j * V, 0, 2);
+    if (next.y) __builtin_prefetch(next.y + j * V, 0, 2);
+    if (next.out) __builtin_prefetch(next.out + j * V, 1, 3);
 }
 
-/* log(sum(exp(x - m))). Scores that equal m are counted, not summed, so that the others survive
-   however small they are, and a maximum of +-inf is taken out of exp(inf - inf). */
-INLINE vec FN(log_sum)(const real *x, ptrdiff_t sx, ptrdiff_t n, vec m, int across) {
-    Sum all_ties = {0}, all_others = {0};
+/* e holds the exponentials meanwhile; it may be x or out. */
+INLINE void FN(softmax)(const real *x, ptrdiff_t sx, real *e, ptrdiff_t se, real *out, ptrdiff_t so,
+                        ptrdiff_t n, Ahead next, int across, int stream) {
+    vec m = FN(strip_max)(x, sx, n, across);
+    vec last = FN(vexp)(FN(last)(x, n, across) - m);
+    Sum total = {FN(keep)(FN(fresh)(n, across), last), {0}};
     for (ptrdiff_t begin = 0, end; begin < FN(steps)(n, across); begin = end) {
-        vec ties = {0}, others = {0};
+        vec chunk = {0};
         end = FN(chunk_end)(begin, n, across);
         for (ptrdiff_t j = begin; j < end; j++) {
-            vec z = FN(at)(x, sx, j, n, across, -(real)INFINITY);
-            ivec tie = z == m;
-            ties += FN(keep)(tie, FN(splat)(1));
-            others += FN(keep)(~tie, FN(vexp)(z - m));
+            vec ej = FN(vexp)(FN(load)(x + j * sx) - m);
+            FN(store)(e + j * se, ej);
+            FN(fetch)(next, j);
+            chunk += ej;
         }
-        FN(add)(&all_ties, ties);
-        FN(add)(&all_others, others);
+        FN(add)(&total, chunk);
     }
-    return FN(vlog1p)((FN(whole)(all_ties, across) - 1) + FN(whole)(all_others, across));
+    if (across) FN(store)(e + n - V, last);
+    vec sum = FN(whole)(total, across), p[] = {sum, 1 / sum};
+    FN(finish)(FN(share), e, se, e, se, p, out, so, n, across, stream);
+}
+
+/* Sums of e = exp(z - m), which are kept in e, if given. Scores that equal m are counted, so that
+   the others survive however small they are, and a maximum of +-inf is taken out of
+   exp(inf - inf). */
+INLINE void FN(exp_sums)(const real *z, ptrdiff_t sz, real *e, ptrdiff_t se, ptrdiff_t n, vec m,
+                         Ahead next, int across, vec *ties, vec *others) {
+    vec last_z = FN(last)(z, n, across), last = FN(vexp)(last_z - m);
+    ivec fresh = FN(fresh)(n, across);
+    Sum all_ties = {FN(keep)(fresh & (last_z == m), FN(splat)(1)), {0}};
+    Sum all_others = {FN(keep)(fresh & (last_z != m), last), {0}};
+    for (ptrdiff_t begin = 0, end; begin < FN(steps)(n, across); begin = end) {
+        vec some_ties = {0}, some_others = {0};
+        end = FN(chunk_end)(begin, n, across);
+        for (ptrdiff_t j = begin; j < end; j++) {
+            vec zj = FN(load)(z + j * sz), ej = FN(vexp)(zj - m);
+            if (e) FN(store)(e + j * se, ej);
+            FN(fetch)(next, j);
+            some_ties += FN(keep)(zj == m, FN(splat)(1));
+            some_others += FN(keep)(zj != m, ej);
+        }
+        FN(add)(&all_ties, some_ties);
+        FN(add)(&all_others, some_others);
+    }
+    if (e && across) FN(store)(e + n - V, last);
+    *ties = FN(whole)(all_ties, across);
+    *others = FN(whole)(all_others, across);
 }
 
 INLINE void FN(log_softmax)(const real *x, ptrdiff_t sx, real *out, ptrdiff_t so, ptrdiff_t n,
-                            int across) {
-    vec m = FN(strip_max)(x, sx, n, across);
-    vec log_sum = FN(log_sum)(x, sx, n, m, across);
-    for (ptrdiff_t j = 0; j < FN(steps)(n, across); j++)
-        FN(put)(out, so, j, n, across, (FN(at)(x, sx, j, n, across, 0) - m) - log_sum);
+                            Ahead next, int across, int stream) {
+    vec m = FN(strip_max)(x, sx, n, across), ties, others;
+    FN(exp_sums)(x, sx, NULL, 0, n, m, next, across, &ties, &others);
+    const vec p[] = {m, FN(vlog1p)((ties - 1) + others)};
+    FN(finish)(FN(log_share), x, sx, x, sx, p, out, so, n, across, stream);
 }
 
-INLINE void FN(logsumexp)(const real *x, ptrdiff_t sx, real *out, ptrdiff_t n, int across) {
-    vec m = FN(strip_max)(x, sx, n, across);
-    vec lse = m + FN(log_sum)(x, sx, n, m, across);
+INLINE void FN(logsumexp)(const real *x, ptrdiff_t sx, real *out, ptrdiff_t n, Ahead next,
+                          int across) {
+    vec m = FN(strip_max)(x, sx, n, across), ties, others;
+    FN(exp_sums)(x, sx, NULL, 0, n, m, next, across, &ties, &others);
+    vec lse = m + FN(vlog1p)((ties - 1) + others);
     if (across)
         *out = lse[0];
     else
@@ -143,20 +202,21 @@ INLINE void FN(logsumexp)(const real *x, ptrdiff_t sx, real *out, ptrdiff_t n, i
 
 /* dz = p (g - sum(g p)) */
 INLINE void FN(softmax_backward)(const real *g, ptrdiff_t sg, const real *p, ptrdiff_t sp,
-                                 real *out, ptrdiff_t so, ptrdiff_t n, int across) {
-    vec dot;
-    Sum total = {0};
+                                 real *out, ptrdiff_t so, ptrdiff_t n, Ahead next, int across,
+                                 int stream) {
+    Sum total = {FN(keep)(FN(fresh)(n, across), FN(last)(g, n, across) * FN(last)(p, n, across)),
+                 {0}};
     for (ptrdiff_t begin = 0, end; begin < FN(steps)(n, across); begin = end) {
         vec chunk = {0};
         end = FN(chunk_end)(begin, n, across);
-        for (ptrdiff_t j = begin; j < end; j++)
-            chunk += FN(at)(g, sg, j, n, across, 0) * FN(at)(p, sp, j, n, across, 0);
+        for (ptrdiff_t j = begin; j < end; j++) {
+            chunk += FN(load)(g + j * sg) * FN(load)(p + j * sp);
+            FN(fetch)(next, j);
+        }
         FN(add)(&total, chunk);
     }
-    dot = FN(whole)(total, across);
-    for (ptrdiff_t j = 0; j < FN(steps)(n, across); j++)
-        FN(put)(out, so, j, n, across,
-                FN(at)(p, sp, j, n, across, 0) * (FN(at)(g, sg, j, n, across, 0) - dot));
+    vec dot = FN(whole)(total, across);
+    FN(finish)(FN(back), g, sg, p, sp, &dot, out, so, n, across, stream);
 }
 
 /* ---- row losses: scores z and targets -> loss, and coef * d(loss)/dz in g ---- */
@@ -174,114 +234,162 @@ typedef struct {
     real delta;          /* margin of the hinge */
 } Aim;
 
-INLINE vec FN(target_weight)(const Aim *a, ptrdiff_t j, ptrdiff_t n, int across) {
-    vec T = a->t ? FN(at)(a->t, a->st, j, n, across, 0)
-                 : FN(keep)(FN(index)(j, n, across) == a->y, FN(splat)(1));
-    vec u = T * a->share + a->uniform;
-    if (!a->weight) return u;
-    return u * (across ? FN(at)(a->weight, 1, j, n, 1, 0) : FN(splat)(a->weight[j]));
-}
-
 INLINE ivec FN(aimed)(const Aim *a) { return a->t ? FN(isplat)(-1) : a->y >= 0; }
 
-/* L = sum_c u_c (lse - z_c)        g = coef (p sum(u) - u)
-   In place: g may be z. Of an index target without smoothing only its own term is formed, so that
-   -inf elsewhere is harmless; with other targets 0 * inf is NaN, as in PyTorch. So is the gradient
-   of a row without target whose scores hold a NaN; otherwise it is 0. */
-INLINE vec FN(cross_entropy)(const real *z, ptrdiff_t sz, ptrdiff_t n, const Aim *a, vec coef,
-                             real *g, ptrdiff_t sg, int across) {
-    vec m = FN(strip_max)(z, sz, n, across);
-    Sum all_ties = {0}, all_others = {0}, all_u = {0}, all_ud = {0};
-    ivec every = FN(isplat)(a->t || a->uniform != 0 ? -1 : 0);
-    for (ptrdiff_t begin = 0, end; begin < FN(steps)(n, across); begin = end) {
-        vec ties = {0}, others = {0}, sum_u = {0}, sum_ud = {0};
-        end = FN(chunk_end)(begin, n, across);
-        for (ptrdiff_t j = begin; j < end; j++) {
-            vec x = FN(at)(z, sz, j, n, across, -(real)INFINITY), d = x - m, e = FN(vexp)(d);
-            ivec tie = x == m, fresh = FN(fresh)(j, n, across);
-            ivec counts = fresh & (every | (FN(index)(j, n, across) == a->y));
-            vec u = FN(keep)(fresh & FN(aimed)(a), FN(target_weight)(a, j, n, across));
-            ties += FN(keep)(tie, e);
-            others += FN(keep)(~tie, e);
-            sum_u += u;
-            sum_ud += FN(keep)(counts, u * d);
-            if (g) FN(put)(g, sg, j, n, across, e);
-        }
-        FN(add)(&all_ties, ties);
-        FN(add)(&all_others, others);
-        FN(add)(&all_u, sum_u);
-        FN(add)(&all_ud, sum_ud);
-    }
-    vec ties = FN(whole)(all_ties, across), others = FN(whole)(all_others, across);
-    vec U = FN(whole)(all_u, across);
-    vec loss = U * FN(vlog1p)((ties - 1) + others) - FN(whole)(all_ud, across);
-    if (g) {
-        vec by = U / (ties + others);
-        for (ptrdiff_t j = 0; j < FN(steps)(n, across); j++) {
-            vec e = FN(at)(g, sg, j, n, across, 0);
-            vec u = FN(keep)(FN(aimed)(a), FN(target_weight)(a, j, n, across));
-            FN(put)(g, sg, j, n, across, (e * by - u) * coef);
-        }
-    }
-    return FN(keep)(FN(aimed)(a), loss);
+/* Only one class of each row has a weight. */
+INLINE int FN(is_hard)(const Aim *a) { return !a->t && a->uniform == 0; }
+
+/* class i of each row, or classes i to i + V - 1 of one */
+INLINE ivec FN(classes)(ptrdiff_t i, int across) {
+    return FN(isplat)((sint)i) + (across ? FN(iota)() : FN(isplat)(0));
 }
 
-/* The hinge against class k with weight u: adds u sum_{c != k} max(0, z_c - z_k + delta) to the
-   loss and its gradient to g (writes it, if `first`). A NaN margin is a NaN loss and a NaN
-   gradient. */
-INLINE vec FN(hinge_against)(const real *z, ptrdiff_t sz, ptrdiff_t n, ivec k, vec z_k, vec u,
-                             real delta, real *g, ptrdiff_t sg, int first, int across) {
-    Sum all_losses = {0}, all_steps = {0};
-    ivec asked = u != 0;
+/* u of these classes */
+INLINE vec FN(target_weight)(const Aim *a, ptrdiff_t i, int across) {
+    vec T = FN(keep)(FN(classes)(i, across) == a->y, FN(splat)(1));
+    if (a->t) T = FN(load)(a->t + (across ? i : i * a->st));
+    vec u = T * a->share + a->uniform;
+    if (a->weight) u *= across ? FN(load)(a->weight + i) : FN(splat)(a->weight[i]);
+    return FN(keep)(FN(aimed)(a), u);
+}
+
+/* x[y] of each row, 0 where it has no target; `step` from one class to the next */
+INLINE vec FN(at_target)(const real *x, ptrdiff_t step, ivec y, int across) {
+    vec v = {0};
+    if (across) return FN(splat)(y[0] < 0 ? 0 : x[y[0] * step]);
+    for (ptrdiff_t k = 0; k < V; k++)
+        if (y[k] >= 0) v[k] = x[y[k] * step + k];
+    return v;
+}
+
+INLINE void FN(put_at_target)(real *x, ptrdiff_t step, ivec y, vec v, int across) {
+    for (ptrdiff_t k = 0; k < (across ? 1 : V); k++)
+        if (y[k] >= 0) x[y[k] * step + k] = v[k];
+}
+
+/* the weight of each row's only class */
+INLINE vec FN(hard_weight)(const Aim *a) {
+    vec u = FN(keep)(a->y >= 0, FN(splat)(a->share));
+    for (ptrdiff_t k = 0; a->weight && k < V; k++)
+        if (a->y[k] >= 0) u[k] *= a->weight[a->y[k]];
+    return u;
+}
+
+/* of other targets: sum(u) and sum(u d) */
+INLINE void FN(soft_sums)(const real *z, ptrdiff_t sz, ptrdiff_t n, const Aim *a, vec m, int across,
+                          vec *sum_u, vec *sum_ud) {
+    ivec fresh = FN(fresh)(n, across);
+    vec last_u = across ? FN(target_weight)(a, n - V, 1) : (vec){0};
+    Sum all_u = {FN(keep)(fresh, last_u), {0}};
+    Sum all_ud = {FN(keep)(fresh, last_u * (FN(last)(z, n, across) - m)), {0}};
     for (ptrdiff_t begin = 0, end; begin < FN(steps)(n, across); begin = end) {
-        vec losses = {0}, steps = {0};
+        vec some_u = {0}, some_ud = {0};
         end = FN(chunk_end)(begin, n, across);
         for (ptrdiff_t j = begin; j < end; j++) {
-            vec margin = FN(at)(z, sz, j, n, across, 0) - z_k + delta;
-            ivec counts = FN(fresh)(j, n, across) & (FN(index)(j, n, across) != k);
-            counts &= asked & ~(margin <= 0);
-            vec step = FN(keep)(counts, FN(select)(margin > 0, FN(splat)(1), margin));
-            losses += FN(keep)(counts, margin);
-            steps += step;
-            vec before = first || !g ? (vec){0} : FN(at)(g, sg, j, n, across, 0);
-            if (g) FN(put)(g, sg, j, n, across, before + u * step);
+            vec u = FN(target_weight)(a, across ? j * V : j, across);
+            some_u += u;
+            some_ud += u * (FN(load)(z + j * sz) - m);
+        }
+        FN(add)(&all_u, some_u);
+        FN(add)(&all_ud, some_ud);
+    }
+    *sum_u = FN(whole)(all_u, across);
+    *sum_ud = FN(whole)(all_ud, across);
+}
+
+/* and their gradient */
+INLINE void FN(soft_gradient)(const real *e, ptrdiff_t se, ptrdiff_t n, const Aim *a, vec by,
+                              vec coef, real *g, ptrdiff_t sg, int across) {
+    vec last = FN(last)(e, n, across);
+    if (across) last = (last * by - FN(target_weight)(a, n - V, 1)) * coef;
+    for (ptrdiff_t j = 0; j < FN(steps)(n, across); j++) {
+        vec u = FN(target_weight)(a, across ? j * V : j, across);
+        FN(store)(g + j * sg, (FN(load)(e + j * se) * by - u) * coef);
+    }
+    if (across) FN(store)(g + n - V, last);
+}
+
+/* L = sum_c u_c (lse - z_c) = sum(u) log(sum) - sum(u d)        g = coef (p sum(u) - u)
+   e holds the exponentials meanwhile; it may be z or g. Of a hard target only its own term is
+   formed, so that -inf elsewhere is harmless; with other targets 0 * inf is NaN, as in PyTorch. So
+   is the gradient of a row without target whose scores hold a NaN; otherwise it is 0. */
+INLINE vec FN(cross_entropy)(const real *z, ptrdiff_t sz, ptrdiff_t n, const Aim *a, vec coef,
+                             real *e, ptrdiff_t se, real *g, ptrdiff_t sg, Ahead next, int across,
+                             int stream) {
+    const int hard = FN(is_hard)(a);
+    vec m = FN(strip_max)(z, sz, n, across), ties, others, U, ud;
+    vec d_y = FN(at_target)(z, across ? 1 : sz, a->y, across) - m;
+    if (hard) {
+        U = FN(hard_weight)(a);
+        ud = U * d_y;
+    } else
+        FN(soft_sums)(z, sz, n, a, m, across, &U, &ud);
+    FN(exp_sums)(z, sz, g ? e : NULL, se, n, m, next, across, &ties, &others);
+    ties += m - m; /* a maximum of +-inf is NaN here */
+    vec by = U / (ties + others), factor = by * coef;
+    if (g && !hard) FN(soft_gradient)(e, se, n, a, by, coef, g, sg, across);
+    if (g && hard) {
+        FN(finish)(FN(scaled), e, se, e, se, &factor, g, sg, n, across, stream);
+        FN(put_at_target)(g, across ? 1 : sg, a->y, (FN(vexp)(d_y) * by - U) * coef, across);
+    }
+    return FN(keep)(FN(aimed)(a), U * FN(vlog1p)((ties - 1) + others) - ud);
+}
+
+/* max(0, z - z_k + delta) where it counts, and its slope. A NaN margin is a NaN loss and a NaN
+   gradient. */
+INLINE vec FN(margins)(vec z, ivec counts, vec z_k, real delta, vec *slope) {
+    vec margin = z - z_k + delta;
+    counts &= ~(margin <= 0);
+    *slope = FN(keep)(counts, FN(select)(margin > 0, FN(splat)(1), margin));
+    return FN(keep)(counts, margin);
+}
+
+/* The hinge against class k with weight u: sum_{c != k} max(0, z_c - z_k + delta), times u. Writes
+   its gradient, times by = coef u, to g, or adds it to what is there. */
+INLINE vec FN(hinge_against)(const real *z, ptrdiff_t sz, ptrdiff_t n, ivec k, vec u, real delta,
+                             vec by, real *g, ptrdiff_t sg, int add, int across) {
+    const vec z_k = FN(at_target)(z, across ? 1 : sz, k, across);
+    const ivec asked = u != 0, fresh = FN(fresh)(n, across);
+    vec last_slope;
+    vec last = FN(margins)(FN(last)(z, n, across), asked & (FN(classes)(n - V, across) != k), z_k,
+                           delta, &last_slope);
+    vec last_g = by * last_slope + (add && g ? FN(last)(g, n, across) : (vec){0});
+    Sum all_losses = {FN(keep)(fresh, last), {0}}, all_slopes = {FN(keep)(fresh, last_slope), {0}};
+    for (ptrdiff_t begin = 0, end; begin < FN(steps)(n, across); begin = end) {
+        vec losses = {0}, slopes = {0}, slope;
+        end = FN(chunk_end)(begin, n, across);
+        for (ptrdiff_t j = begin; j < end; j++) {
+            ivec counts = asked & (FN(classes)(across ? j * V : j, across) != k);
+            losses += FN(margins)(FN(load)(z + j * sz), counts, z_k, delta, &slope);
+            slopes += slope;
+            if (g) FN(store)(g + j * sg, by * slope + (add ? FN(load)(g + j * sg) : (vec){0}));
         }
         FN(add)(&all_losses, losses);
-        FN(add)(&all_steps, steps);
+        FN(add)(&all_slopes, slopes);
     }
-    vec count = FN(whole)(all_steps, across);
-    for (ptrdiff_t j = 0; g && j < FN(steps)(n, across); j++) {
-        vec here = FN(keep)(asked & (FN(index)(j, n, across) == k), u * count);
-        FN(put)(g, sg, j, n, across, FN(at)(g, sg, j, n, across, 0) - here);
+    if (g) {
+        if (across) FN(store)(g + n - V, last_g);
+        vec g_k = FN(at_target)(g, across ? 1 : sg, k, across);
+        FN(put_at_target)(g, across ? 1 : sg, k, g_k - by * FN(whole)(all_slopes, across), across);
     }
     return FN(keep)(asked, u * FN(whole)(all_losses, across));
 }
 
 /* L = sum_k u_k sum_{c != k} max(0, z_c - z_k + delta)
-   For one index target that is one k. Other targets take n of them, and g must not be z then. */
+   For a hard target that is one k. Other targets take n of them, and g must not be z then. */
 INLINE vec FN(hinge)(const real *z, ptrdiff_t sz, ptrdiff_t n, const Aim *a, vec coef, real *g,
                      ptrdiff_t sg, int across) {
-    vec loss = {0};
-    if (!a->t && a->uniform == 0) {
-        Sum z_y = {0}, u_y = {0};
-        for (ptrdiff_t j = 0; j < FN(steps)(n, across); j++) {
-            ivec here = FN(fresh)(j, n, across) & (FN(index)(j, n, across) == a->y);
-            z_y.sum += FN(keep)(here, FN(at)(z, sz, j, n, across, 0));
-            u_y.sum += FN(keep)(here, FN(target_weight)(a, j, n, across));
-        }
-        loss = FN(hinge_against)(z, sz, n, a->y, FN(whole)(z_y, across), FN(whole)(u_y, across),
-                                 a->delta, g, sg, 1, across);
-    } else {
-        for (ptrdiff_t k = 0; k < n; k++) {
-            vec z_k = across ? FN(splat)(z[k]) : FN(load)(z + k * sz);
-            ptrdiff_t j = across ? (k / V) : k;
-            vec u = FN(keep)(FN(aimed)(a), FN(target_weight)(a, j, n, across));
-            if (across) u = FN(splat)(u[k - FN(first)(j, n, 1)]);
-            loss += FN(hinge_against)(z, sz, n, FN(isplat)((sint)k), z_k, u, a->delta, g, sg,
-                                      k == 0, across);
-        }
+    vec loss = {0}, u;
+    if (FN(is_hard)(a)) {
+        u = FN(hard_weight)(a);
+        return FN(hinge_against)(z, sz, n, a->y, u, a->delta, u * coef, g, sg, 0, across);
     }
-    for (ptrdiff_t j = 0; g && j < FN(steps)(n, across); j++)
-        FN(put)(g, sg, j, n, across, FN(at)(g, sg, j, n, across, 0) * coef);
-    return FN(keep)(FN(aimed)(a), loss);
+    for (ptrdiff_t k = 0; k < n; k++) {
+        const ptrdiff_t first = across && k > n - V ? n - V : k;
+        u = FN(target_weight)(a, first, across);
+        if (across) u = FN(splat)(u[k - first]);
+        loss += FN(hinge_against)(z, sz, n, FN(isplat)((sint)k), u, a->delta, u * coef, g, sg,
+                                  k > 0, across);
+    }
+    return loss;
 }

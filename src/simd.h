@@ -33,6 +33,33 @@ INLINE vec FN(load)(const real *p) { return *(const FN(loose_vec) *)p; }
 INLINE void FN(store)(real *p, vec v) { *(FN(loose_vec) *)p = v; }
 INLINE ivec FN(iload)(const sint *p) { return *(const FN(loose_ivec) *)p; }
 
+#undef LINE
+#define LINE ((ptrdiff_t)(64 / sizeof(real))) /* a cache line */
+
+/* numbers from p to the next cache line */
+INLINE ptrdiff_t FN(to_line)(const real *p) {
+    return (ptrdiff_t)(-(uintptr_t)p % 64 / sizeof(real));
+}
+
+/* Stores to memory itself: the line that is written is not read. p is aligned. Before other
+   threads read it there must be a fence. */
+INLINE void FN(stream)(real *p, vec v) {
+#if defined(__AVX512F__)
+    _mm512_stream_si512((__m512i *)p, (__m512i)v);
+#elif defined(__AVX__)
+    _mm256_stream_si256((__m256i *)p, (__m256i)v);
+#elif defined(__SSE2__)
+    _mm_stream_si128((__m128i *)p, (__m128i)v);
+#else
+    *(vec *)p = v;
+#endif
+}
+INLINE void FN(fence)(void) {
+#if defined(__SSE2__)
+    _mm_sfence();
+#endif
+}
+
 INLINE ivec FN(iota)(void) {
     ivec v;
     for (sint k = 0; k < V; k++) v[k] = k;
@@ -47,33 +74,71 @@ INLINE vec FN(select)(ivec mask, vec a, vec b) {
 /* mask ? a : 0 */
 INLINE vec FN(keep)(ivec mask, vec a) { return (vec)((ivec)a & mask); }
 
-/* The larger of two. Of a NaN and a number it may give either: every caller sums exp(x - max)
-   afterwards, which brings the NaN back. The processor's own instruction depends on the operands'
-   order, and compilers do not find it from select(a > b, a, b). */
+/* The larger of two; b, if either is NaN. Compilers do not find the processor's own instruction,
+   which does just that, from select(a > b, a, b). */
 INLINE vec FN(larger)(vec a, vec b) {
-#if defined(__AVX512F__)
-#if IS_DOUBLE
+#if defined(__AVX512F__) && IS_DOUBLE
     return (vec)_mm512_max_pd((__m512d)a, (__m512d)b);
-#else
+#elif defined(__AVX512F__)
     return (vec)_mm512_max_ps((__m512)a, (__m512)b);
-#endif
-#elif defined(__AVX__)
-#if IS_DOUBLE
+#elif defined(__AVX__) && IS_DOUBLE
     return (vec)_mm256_max_pd((__m256d)a, (__m256d)b);
-#else
+#elif defined(__AVX__)
     return (vec)_mm256_max_ps((__m256)a, (__m256)b);
-#endif
+#elif defined(__SSE2__) && IS_DOUBLE
+    return (vec)_mm_max_pd((__m128d)a, (__m128d)b);
+#elif defined(__SSE2__)
+    return (vec)_mm_max_ps((__m128)a, (__m128)b);
 #else
     return FN(select)(a > b, a, b);
 #endif
 }
 
+/* Two vectors in, one out, its lanes by their index among those of both. */
+#ifndef SHUFFLE
+#if defined(__clang__)
+#define SHUFFLE(index, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(index, a, b, ...) __builtin_shuffle(a, b, (index){__VA_ARGS__})
+#endif
+typedef int64_t pairs __attribute__((vector_size(VEC_BYTES))); /* lanes of 8 bytes */
+#endif
+
+/* Pieces of vectors: 16 bytes, TILE numbers. */
+#undef piece
+#define piece FN(piece)
+#undef TILE
+#define TILE ((ptrdiff_t)(16 / sizeof(real)))
+typedef real piece __attribute__((vector_size(16)));
+typedef sint FN(ipiece) __attribute__((vector_size(16)));
+typedef real FN(loose_piece) __attribute__((vector_size(16), aligned(1), may_alias));
+
+INLINE piece FN(load_piece)(const real *p) { return *(const FN(loose_piece) *)p; }
+INLINE void FN(store_piece)(real *p, piece v) { *(FN(loose_piece) *)p = v; }
+
+/* a square of TILE pieces: rows become columns */
+INLINE void FN(transpose)(piece p[TILE]) {
+#if IS_DOUBLE
+    const piece a = p[0], b = p[1];
+    p[0] = SHUFFLE(FN(ipiece), a, b, 0, 2);
+    p[1] = SHUFFLE(FN(ipiece), a, b, 1, 3);
+#else
+    const piece a = SHUFFLE(FN(ipiece), p[0], p[2], 0, 4, 1, 5);
+    const piece b = SHUFFLE(FN(ipiece), p[1], p[3], 0, 4, 1, 5);
+    const piece c = SHUFFLE(FN(ipiece), p[0], p[2], 2, 6, 3, 7);
+    const piece d = SHUFFLE(FN(ipiece), p[1], p[3], 2, 6, 3, 7);
+    p[0] = SHUFFLE(FN(ipiece), a, b, 0, 4, 1, 5);
+    p[1] = SHUFFLE(FN(ipiece), a, b, 2, 6, 3, 7);
+    p[2] = SHUFFLE(FN(ipiece), c, d, 0, 4, 1, 5);
+    p[3] = SHUFFLE(FN(ipiece), c, d, 2, 6, 3, 7);
+#endif
+}
+
 /* Reductions over the lanes, by halves: a fixed order. By pieces of 16 bytes, because gcc 12 turns
    loops over the lanes of a 64-byte vector into loops over memory. */
-typedef real FN(piece) __attribute__((vector_size(16)));
 
 INLINE real FN(lane_sum)(vec v) {
-    FN(piece) p[VEC_BYTES / 16];
+    piece p[VEC_BYTES / 16];
     memcpy(p, &v, sizeof v);
 #if VEC_BYTES == 64
     p[0] += p[2];
@@ -88,16 +153,6 @@ INLINE real FN(lane_sum)(vec v) {
     return (p[0][0] + p[0][2]) + (p[0][1] + p[0][3]);
 #endif
 }
-
-/* Two vectors in, one out, its lanes by their index among those of both. */
-#ifndef SHUFFLE
-#if defined(__clang__)
-#define SHUFFLE(index, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define SHUFFLE(index, a, b, ...) __builtin_shuffle(a, b, (index){__VA_ARGS__})
-#endif
-typedef int64_t pairs __attribute__((vector_size(VEC_BYTES))); /* lanes of 8 bytes */
-#endif
 
 /* Halves v[0..n) to n / 2 vectors: each of a pair is folded upon itself, and both share one. The
    lists say which lanes of a pair are added to which. */
