@@ -7,6 +7,7 @@ here changes an argument.
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from collections.abc import Mapping, Sequence
@@ -23,13 +24,12 @@ Array = npt.NDArray[Any]
 _REAL_KINDS = "biuf"
 _KERNEL_CHARS = "fd"
 _FLOAT64 = np.dtype(np.float64)
+_INT64, _UINT64 = np.dtype(np.int64), np.dtype(np.uint64)
 _MAX_CLASSES = 2**31 - 1  # a float kernel compares classes as 32-bit integers
 
 
-def n_threads(value: int | None) -> int | None:
-    """None, or a positive number of threads."""
-    if value is None:
-        return None
+def n_threads(value: int) -> int:
+    """A positive number of threads."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"n_threads is {value!r}: wanted a positive integer or None")
     if value <= 0:
@@ -42,8 +42,9 @@ def n_threads(value: int | None) -> int | None:
 
 def real(name: str, value: float, low: float = -math.inf, high: float = math.inf) -> float:
     """A finite real number within [low, high]."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(
-        value, (int, float, np.integer, np.floating)
+    if type(value) is not float and (
+        isinstance(value, (bool, np.bool_))
+        or not isinstance(value, (int, float, np.integer, np.floating))
     ):
         raise TypeError(f"{name} is {value!r}: wanted a real number")
     number = float(value)
@@ -67,7 +68,9 @@ def choice(name: str, value: str, wanted: Sequence[str]) -> str:
 
 def integer(name: str, value: int, low: int = -(2**63)) -> int:
     """An integer of 64 bits, of at least `low`."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+    if type(value) is not int and (
+        isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer))
+    ):
         raise TypeError(f"{name} is {value!r}: wanted an integer")
     if value < low:
         raise ValueError(f"{name} is {value}: wanted at least {low}")
@@ -81,6 +84,18 @@ def integer(name: str, value: int, low: int = -(2**63)) -> int:
 
 def array(name: str, value: npt.ArrayLike) -> Array:
     """An array of real numbers of any dtype up to float64, as it is."""
+    result = value if type(value) is np.ndarray else _as_array(name, value)
+    dtype = result.dtype
+    if dtype.kind not in _REAL_KINDS or dtype.itemsize > 8:
+        raise TypeError(
+            f"{name} has dtype {dtype}: wanted real numbers "
+            "(bool, an integer type, float16, float32 or float64)"
+        )
+    return result
+
+
+def _as_array(name: str, value: npt.ArrayLike) -> Array:
+    """What is not an array already, or is of a class of its own."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(
             f"{name} is a masked array: wanted a plain array (fill it, or leave the rows out)"
@@ -88,29 +103,25 @@ def array(name: str, value: npt.ArrayLike) -> Array:
     if not isinstance(value, np.ndarray) and hasattr(value, "tocsr"):
         raise TypeError(f"{name} is a sparse {type(value).__name__}: wanted a dense array")
     try:
-        result = np.asarray(value)
+        return np.asarray(value)
     except ValueError as error:  # rows of different lengths
         raise ValueError(f"{name} is no array of numbers: {error}") from error
-    if result.dtype.kind not in _REAL_KINDS or result.dtype.itemsize > 8:
-        raise TypeError(
-            f"{name} has dtype {result.dtype}: wanted real numbers "
-            "(bool, an integer type, float16, float32 or float64)"
-        )
-    return result
 
 
-def result_dtype(*arrays: Array) -> np.dtype[Any]:
-    """The dtype of a function of these: integers and bool count as float64."""
-    types = {a.dtype if a.dtype.kind == "f" else _FLOAT64 for a in arrays}
-    dtype = types.pop() if len(types) == 1 else np.result_type(*types)
+@functools.cache
+def result_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of a function of `dtype`: integers and bool count as float64."""
+    if dtype.kind != "f":
+        return _FLOAT64
     return dtype if dtype.isnative else dtype.newbyteorder("=")
 
 
-def exp_dtype(x: Array) -> np.dtype[Any]:
-    """The dtype of numpy.exp(x), which SciPy's softmax has: narrow integers give narrow floats."""
-    if x.dtype.kind in "iu" and x.itemsize < 4:
-        return np.dtype(np.float16 if x.itemsize == 1 else np.float32)
-    return result_dtype(x)
+@functools.cache
+def exp_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of numpy.exp, which SciPy's softmax has: narrow integers give narrow floats."""
+    if dtype.kind in "iu" and dtype.itemsize < 4:
+        return np.dtype(np.float16 if dtype.itemsize == 1 else np.float32)
+    return result_dtype(dtype)
 
 
 def kernel_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -119,8 +130,8 @@ def kernel_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def native(value: Array, dtype: np.dtype[Any]) -> Array:
-    """`value` in another dtype, aligned: itself, or a copy."""
-    if value.dtype == dtype and value.dtype.isnative and value.flags.aligned:
+    """`value` in another dtype, a native one, aligned: itself, or a copy."""
+    if value.dtype == dtype and value.flags.aligned:
         return value
     with np.errstate(over="ignore", invalid="ignore"):  # past float32 is inf, as in the kernels
         return value.astype(dtype)
@@ -130,6 +141,8 @@ def axes(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
     """`axis` as SciPy reads it, sorted and counted from the front; a scalar has axis 0, too."""
     if axis is None:
         return tuple(range(ndim))
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
     found = []
     for one in axis if isinstance(axis, tuple) else (axis,):
         if isinstance(one, (bool, np.bool_)):
@@ -192,18 +205,23 @@ def out_array(
 
     It may be the very memory of the inputs that `in_place` names.
     """
-    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+    if type(out) is not np.ndarray and (
+        not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray)
+    ):
         raise TypeError(f"out is a {type(out).__name__}: wanted a numpy.ndarray")
     if out.shape != shape:
         raise ValueError(f"out has shape {out.shape}: wanted {shape}")
-    if out.dtype != dtype or not out.dtype.isnative:
+    if out.dtype != dtype:
         raise TypeError(f"out has dtype {out.dtype.str}: wanted {dtype.str} ({dtype})")
-    if not out.flags.writeable:
+    flags = out.flags
+    if not flags.writeable:
         raise ValueError("out is read-only: wanted an array that can be written to")
-    if not out.flags.aligned or (out.size and _repeats(out)):
+    if not flags.aligned or not (flags.forc or not out.size or not _repeats(out)):
         raise ValueError("out is unaligned or repeats memory: wanted an ordinary array")
     for name, other in inputs.items():
-        if not isinstance(other, np.ndarray) or not overlaps(out, other):
+        if not isinstance(other, np.ndarray) or (other is out and name in in_place):
+            continue
+        if not overlaps(out, other):
             continue
         if name not in in_place:
             raise ValueError(f"out overlaps {name} in memory: wanted an array of its own")
@@ -238,7 +256,7 @@ def weights(
     """
     if value is None:
         return None
-    given = vector(name, value, length, result_dtype(array(name, value)), of)
+    given = vector(name, value, length, result_dtype(array(name, value).dtype), of)
     if not length:
         return native(given, dtype)
     highest, most = float(given.max()), float(np.finfo(np.float64 if relative else dtype).max)
@@ -257,19 +275,21 @@ def weights(
 
 def labels(name: str, value: Array) -> npt.NDArray[np.int64]:
     """Class indices as int64: integers of any type, or floats that are whole."""
-    if value.dtype.kind == "f":
+    dtype = value.dtype
+    if dtype.kind == "f":
         whole = (value == np.floor(value)) & (np.abs(value, dtype=np.float64) < 2.0**62)
         if not whole.all():
             at = int((~whole).argmax())
             raise ValueError(
                 f"{name}[{at}] is {value[at]}: wanted class indices, which are whole numbers"
             )
-    elif value.dtype == np.uint64 and value.size and value.max() > np.iinfo(np.int64).max:
+    elif dtype == _UINT64 and value.size and value.max() > np.iinfo(np.int64).max:
         at = int((value > np.iinfo(np.int64).max).argmax())
         raise ValueError(
             f"{name}[{at}] is {value[at]}: wanted class indices, which are far smaller"
         )
-    return np.ascontiguousarray(native(value, np.dtype(np.int64)))
+    index = native(value, _INT64)
+    return index if index.flags.c_contiguous else np.ascontiguousarray(index)
 
 
 def label_range(
@@ -285,7 +305,7 @@ def label_range(
     Labels that equal `ignore_index` are neither.
     """
     may_ignore = ignore_index is not None
-    row, ignored = _dispatch.function("bad_label")(
+    row, ignored = _dispatch.kernels.bad_label(
         index, rows, n_classes, may_ignore, ignore_index if may_ignore else 0
     )
     if row >= 0:
@@ -329,8 +349,7 @@ def target(
                 "wanted class indices with it"
             )
         return None, native(found.reshape(shape), dtype), n_rows
-    found = found.reshape(n_rows)
-    index = labels("target", found)
+    index = labels("target", found.reshape(1) if one_row else found)
     n_targets = label_range("target", index, n_classes, ignore_index=ignore_index)
     if n_targets < n_rows:
         index = np.where(index == ignore_index, -1, index)
@@ -345,11 +364,11 @@ def coefficients(value: npt.ArrayLike) -> Array:
     W = array("W", value)
     if W.ndim != 2:
         raise ValueError(f"W has shape {W.shape}: wanted (D, C), features by classes")
-    if W.dtype.newbyteorder("=").char not in _KERNEL_CHARS:
+    if W.dtype.char not in _KERNEL_CHARS:
         raise TypeError(f"W has dtype {W.dtype}: wanted float32 or float64, the arithmetic's dtype")
     if 0 in W.shape or W.shape[1] > _MAX_CLASSES:
         raise ValueError(f"W has shape {W.shape}: wanted at least one feature and one class")
-    return native(W, W.dtype.newbyteorder("="))
+    return native(W, result_dtype(W.dtype))
 
 
 def features(value: npt.ArrayLike, W: Array) -> Array:
@@ -362,10 +381,14 @@ def features(value: npt.ArrayLike, W: Array) -> Array:
             f"W has {W.shape[0]} rows, but X has {X.shape[1]} columns: "
             f"wanted W of shape ({X.shape[1]}, C)"
         )
-    if X.dtype == np.bool_:
+    if X.dtype.kind == "b":
         X = X.view(np.uint8)
-    in_place = X.dtype.char in "fdB" and X.dtype.isnative and X.flags.aligned
-    return X if in_place and all(s % X.itemsize == 0 for s in X.strides) else X.astype(W.dtype)
+    dtype, flags = X.dtype, X.flags
+    in_place = dtype.char in "fdB" and dtype.isnative and flags.aligned
+    # of contiguous arrays, only strides of axes of length 1, which nobody takes, may be odd
+    if in_place and (flags.forc or all(s % dtype.itemsize == 0 for s in X.strides)):
+        return X
+    return X.astype(W.dtype)
 
 
 def row_indices(value: npt.ArrayLike | None, n_rows: int) -> npt.NDArray[np.int64] | None:
@@ -379,19 +402,20 @@ def row_indices(value: npt.ArrayLike | None, n_rows: int) -> npt.NDArray[np.int6
             "wanted a vector of integers (for a mask: numpy.flatnonzero(mask))"
         )
     rows = found.astype(np.int64)
-    out_of_range = _dispatch.function("bad_label")
-    if out_of_range(rows, None, n_rows, False, 0)[0] >= 0:
-        rows[rows < 0] += n_rows
+    out_of_range = _dispatch.kernels.bad_label
     at, _ = out_of_range(rows, None, n_rows, False, 0)
+    if at >= 0:
+        rows[rows < 0] += n_rows
+        at, _ = out_of_range(rows, None, n_rows, False, 0)
     if at >= 0:
         raise ValueError(f"rows[{at}] is {found[at]}: wanted indices of the {n_rows} rows of X")
     return rows
 
 
 def affine(name: str, value: npt.ArrayLike, X: Array, W: Array) -> Array:
-    """Bytes of shift or scale (D,), in the dtype in which (X - shift) scale is computed."""
+    """The shift or scale (D,), in the dtype in which (X - shift) scale is computed."""
     wide = X.dtype if X.dtype == _FLOAT64 else W.dtype
-    return vector(name, value, W.shape[0], wide, "feature").view(np.uint8)
+    return vector(name, value, W.shape[0], wide, "feature")
 
 
 def row_targets(

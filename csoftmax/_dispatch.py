@@ -11,9 +11,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-from collections.abc import Callable
 from types import ModuleType
-from typing import Any
 
 try:
     import csoftmax._cpu as _cpu
@@ -29,11 +27,10 @@ _VARIANTS = {
     "v3": ("csoftmax._kernels_v3", 3),
     "v4": ("csoftmax._kernels_v4", 4),
 }
-_TYPES = {"f": "float", "d": "double"}
 
+#: The compiled module in use (_kernels.pyi); to be read at each call, for `select` replaces it.
+kernels: ModuleType
 _isa: str
-_module: ModuleType
-_kernels: dict[tuple[str, str], Callable[..., Any]] = {}
 
 
 def available() -> tuple[str, ...]:
@@ -59,7 +56,7 @@ def select(isa: str) -> None:
     ImportError
         If `isa` is unknown, not built, or not for this processor; or if its module does not load.
     """
-    global _isa, _module
+    global _isa, kernels
     names = available()
     if isa not in names:
         raise ImportError(
@@ -75,41 +72,15 @@ def select(isa: str) -> None:
             f"{path} is there but does not load: {error}. Reinstall csoftmax "
             f"(CSOFTMAX_ISA forces another instruction set; there are: {others})"
         ) from error
-    _kernels.clear()
-    _isa, _module = isa, module
-
-
-def kernel(name: str, char: str) -> Callable[..., Any]:
-    """Return the compiled function `name` for the dtype.char 'f' or 'd'.
-
-    Looked up once: the choice by the arguments' types that Cython makes in each call of a fused
-    function costs 0.4 us more.
-    """
-    try:
-        return _kernels[name, char]
-    except KeyError:
-        function: Callable[..., Any] = getattr(_module, name)[_TYPES[char]]
-        _kernels[name, char] = function
-        return function
-
-
-def function(name: str) -> Callable[..., Any]:
-    """Return the compiled function `name`, one that is not fused."""
-    found: Callable[..., Any] = getattr(_module, name)
-    return found
-
-
-def constant(name: str) -> Any:
-    """Return a constant of the kernels."""
-    return getattr(_module, name)
+    _isa, kernels = isa, module
 
 
 def openmp() -> str | None:
     """Return the OpenMP runtime of the kernels and its version, or None in a serial build."""
-    if not _module.OPENMP:
+    if not kernels.OPENMP:
         return None
     runtime = "libomp" if compiler().startswith("clang") else "libgomp"
-    return f"{runtime} ({_module.OPENMP})"
+    return f"{runtime} ({kernels.OPENMP})"
 
 
 def compiler() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,51 +12,111 @@ from csoftmax import _checks, _dispatch, _threads
 Array = npt.NDArray[Any]
 
 
-class Options(NamedTuple):
-    """What the losses share, as the caller gave it."""
-
-    loss: str
-    weight: npt.ArrayLike | None
-    sample_weight: npt.ArrayLike | None
-    ignore_index: int
-    reduction: str
-    label_smoothing: float
-    delta: float = 0.0
-
-
-class _Problem:
-    """A loss on logits, checked and in the kernels' terms."""
+class Problem:
+    """A loss on logits, checked and in the kernels' terms; `name` is the logits' for the caller."""
 
     def __init__(
-        self, name: str, logits: npt.ArrayLike, target: npt.ArrayLike, options: Options
+        self,
+        loss: str,
+        name: str,
+        logits: npt.ArrayLike,
+        target: npt.ArrayLike,
+        weight: npt.ArrayLike | None,
+        sample_weight: npt.ArrayLike | None,
+        ignore_index: int,
+        reduction: str,
+        label_smoothing: float,
+        delta: float = 0.0,
     ) -> None:
+        self.kind, self.name = loss, name
         self.given = _checks.array(name, logits)
-        self.dtype = _checks.result_dtype(self.given)
-        compute = _checks.kernel_dtype(self.dtype)
-        self.options = options
+        self.dtype = _checks.result_dtype(self.given.dtype)
+        self.compute = _checks.kernel_dtype(self.dtype)
         self.logits = _checks.scores(name, self.given)
         n_rows, n_classes = self.logits.shape
-        _checks.choice("reduction", options.reduction, ("mean", "sum", "none"))
-        self.label_smoothing = _checks.real("label_smoothing", options.label_smoothing, 0, 1)
-        self.delta = _checks.real("delta", options.delta)
+        self.reduction = _checks.choice("reduction", reduction, ("mean", "sum", "none"))
+        self.label_smoothing = _checks.real("label_smoothing", label_smoothing, 0, 1)
+        self.delta = _checks.real("delta", delta)
         self.index, self.prob, self.n_targets = _checks.target(
             target,
             self.logits.shape,
-            compute,
+            self.compute,
             one_row=self.given.ndim == 1,
-            ignore_index=_checks.integer("ignore_index", options.ignore_index),
+            ignore_index=_checks.integer("ignore_index", ignore_index),
         )
-        self.weight = _checks.weights("weight", options.weight, n_classes, compute, "class")
+        self.weight = _checks.weights("weight", weight, n_classes, self.compute, "class")
         self.sample_weight = _checks.weights(
             "sample_weight",
-            options.sample_weight,
+            sample_weight,
             n_rows,
-            compute,
+            self.compute,
             "row",
-            relative=options.reduction == "mean",
+            relative=reduction == "mean",
         )
+        #: what the gradient must not overlap, but for the logits
+        self.inputs = {
+            name: self.given,
+            "target": target,
+            "weight": weight,
+            "sample_weight": sample_weight,
+        }
 
-    def normalizer(self) -> float:
+    def loss(self, n_threads: int | None) -> Any:
+        """The reduced loss."""
+        return self._run(None, self._threads(n_threads))
+
+    def loss_with_grad(self, out: Array | None, n_threads: int | None) -> tuple[Any, Array]:
+        """The reduced loss and its gradient with respect to the logits."""
+        threads = self._threads(n_threads)
+        shape, dtype = self.given.shape, self.dtype
+        if out is not None:
+            _checks.out_array(out, shape, dtype, self.inputs, in_place=(self.name,))
+        direct = out is not None and dtype == self.compute
+        grad = out if out is not None and direct else np.empty(shape, self.compute)
+        loss = self._run(_checks.scores(self.name, grad), threads)
+        if out is None:
+            return loss, _checks.native(grad, dtype)
+        if not direct:
+            out[...] = _checks.native(grad, dtype)
+        return loss, out
+
+    def _threads(self, n_threads: int | None) -> int:
+        return _threads.resolve(n_threads, self.logits.size * _threads.NS_PER_LOGIT)
+
+    def _run(self, grad: Array | None, n_threads: int) -> Any:
+        """The reduced loss; and its gradient in `grad`, (N, C)."""
+        mean = self.reduction == "mean"
+        normalizer = self._normalizer() if mean else 1.0
+        losses = np.zeros(len(self.logits))
+        if len(losses):
+            kernels = _dispatch.kernels
+            kernels.row_losses(
+                kernels.LOSSES[self.kind],
+                _checks.native(self.logits, self.compute),
+                self.index,
+                self.prob,
+                self.weight,
+                self.sample_weight,
+                1.0 / normalizer if normalizer else np.nan,
+                self.label_smoothing,
+                self.delta,
+                grad,
+                losses,
+                n_threads,
+            )
+        if self.sample_weight is not None:
+            # 0 * inf is NaN, and past float64 is inf: results like others
+            with np.errstate(invalid="ignore", over="ignore"):
+                losses *= self.sample_weight
+        if self.reduction == "none":
+            rows = _checks.native(losses, self.dtype)
+            return rows if self.given.ndim == 2 else rows[0]
+        total: float = _dispatch.kernels.total(losses)
+        if not mean:
+            return total
+        return total / normalizer if normalizer else np.nan
+
+    def _normalizer(self) -> float:
         """What a mean divides by."""
         if self.index is None or self.weight is None:
             if self.sample_weight is None:
@@ -70,83 +130,3 @@ class _Problem:
         if self.sample_weight is not None:
             of_rows *= self.sample_weight
         return float(of_rows.sum())
-
-    def run(self, grad: Array | None, n_threads: int) -> Any:
-        """The reduced loss; and its gradient in `grad`, (N, C)."""
-        mean = self.options.reduction == "mean"
-        normalizer = self.normalizer() if mean else 1.0
-        losses = np.zeros(len(self.logits))
-        if len(losses):
-            z = _checks.native(self.logits, _checks.kernel_dtype(self.dtype))
-            _dispatch.kernel("row_losses", z.dtype.char)(
-                _dispatch.constant("LOSSES")[self.options.loss],
-                z[:, :, None],
-                self.index,
-                self.prob,
-                self.weight,
-                self.sample_weight,
-                1.0 / normalizer if normalizer else np.nan,
-                self.label_smoothing,
-                self.delta,
-                None if grad is None else grad[:, :, None],
-                losses,
-                n_threads,
-            )
-        # 0 * inf is NaN, and a loss past float16 is inf: results like others
-        with np.errstate(invalid="ignore", over="ignore"):
-            if self.sample_weight is not None:
-                losses *= self.sample_weight
-            if self.options.reduction == "none":
-                rows = losses.astype(self.dtype)
-                return rows if self.given.ndim == 2 else rows[0]
-        total = float(losses.sum())
-        if not mean:
-            return total
-        return total / normalizer if normalizer else np.nan
-
-    def threads(self, n_threads: int | None) -> int:
-        """How many threads to use."""
-        return _threads.resolve(n_threads, self.logits.size * _threads.NS_PER_LOGIT)
-
-
-def loss(
-    name: str,
-    logits: npt.ArrayLike,
-    target: npt.ArrayLike,
-    options: Options,
-    n_threads: int | None,
-) -> Any:
-    """The loss of `logits`, which the caller knows as `name`."""
-    problem = _Problem(name, logits, target, options)
-    return problem.run(None, problem.threads(n_threads))
-
-
-def loss_with_grad(
-    name: str,
-    logits: npt.ArrayLike,
-    target: npt.ArrayLike,
-    options: Options,
-    out: Array | None,
-    n_threads: int | None,
-) -> tuple[Any, Array]:
-    """The loss and its gradient with respect to the logits."""
-    problem = _Problem(name, logits, target, options)
-    threads = problem.threads(n_threads)
-    given, dtype = problem.given, problem.dtype
-    if out is not None:
-        inputs = {
-            name: given,
-            "target": target,
-            "weight": options.weight,
-            "sample_weight": options.sample_weight,
-        }
-        _checks.out_array(out, given.shape, dtype, inputs, in_place=(name,))
-    compute = _checks.kernel_dtype(dtype)
-    direct = out is not None and dtype == compute
-    grad = out if out is not None and direct else np.empty(given.shape, compute)
-    loss = problem.run(_checks.scores(name, grad), threads)
-    if out is None:
-        return loss, _checks.native(grad, dtype)
-    if not direct:
-        out[...] = _checks.native(grad, dtype)
-    return loss, out

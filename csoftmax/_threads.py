@@ -136,9 +136,8 @@ def resolve(n_threads: int | None, work: float) -> int:
         If `n_threads` is not None or a positive integer.
     """
     global _pool_used
-    checked = _checks.n_threads(n_threads)
-    threads = min(_limit if checked is None else checked, int(work / WORK_PER_THREAD))
-    if threads <= 1 or _forked or _dispatch.openmp() is None:
+    most = _limit if n_threads is None else _checks.n_threads(n_threads)
+    if most == 1 or work < 2 * WORK_PER_THREAD or _forked or _dispatch.openmp() is None:
         return 1
     _pool_used = True
-    return threads
+    return min(most, int(work / WORK_PER_THREAD))

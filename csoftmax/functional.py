@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from csoftmax import _checks, _dispatch, _threads
-from csoftmax._layout import layout
-from csoftmax._row_losses import Options, loss, loss_with_grad
+from csoftmax._layout import Layout, layout
+from csoftmax._row_losses import Problem
 
 Array = npt.NDArray[Any]
 
@@ -170,17 +170,18 @@ def logsumexp(
     0.693147180559...
     """
     array = _checks.array("a", a)
-    dtype = _checks.result_dtype(array)
+    dtype = _checks.result_dtype(array.dtype)
     axes = _checks.axes(axis, array.ndim)
     threads = _threads.resolve(n_threads, array.size * _threads.NS_PER_LOGIT)
     seen = layout(array, axes)
     if array.size == 0:
-        result = np.full([array.shape[k] for k in seen.others], -np.inf, dtype)
+        result = np.full(seen.sums_shape, -np.inf, dtype)
     else:
-        x = seen.cube(array, _checks.kernel_dtype(dtype))
-        sums = np.empty((x.shape[0], 1, x.shape[2]), x.dtype)
-        _run("logsumexp", x, None, sums, threads)
-        result = _checks.native(seen.sums(sums), dtype)
+        compute = _checks.kernel_dtype(dtype)
+        result = seen.empty_sums(compute)
+        _run("logsumexp", seen.fitting(array, compute), None, result, seen, threads)
+        if dtype != compute:
+            result = _checks.native(result, dtype)
     if keepdims:
         result = np.expand_dims(result, axes) if array.ndim else result[None]  # as SciPy
     return result if result.ndim else result[()]
@@ -249,7 +250,9 @@ def _same_shape(
     y: Array | None = None,
 ) -> Any:
     """A row function whose result has the shape of its input."""
-    dtype = _checks.exp_dtype(x) if y is None else _checks.result_dtype(x, y)
+    dtype = _checks.exp_dtype(x.dtype) if y is None else _checks.result_dtype(x.dtype)
+    if y is not None and y.dtype != x.dtype:
+        dtype = np.result_type(dtype, _checks.result_dtype(y.dtype))
     axes = _checks.axes(axis, x.ndim)
     if not x.size and any(x.shape[k] == 0 for k in axes):
         name = "x" if y is None else "grad_output"
@@ -262,23 +265,26 @@ def _same_shape(
     threads = _threads.resolve(n_threads, x.size * _threads.NS_PER_LOGIT)
     compute = _checks.kernel_dtype(dtype)
     seen = layout(x, axes)
-    direct = out is not None and out.dtype == compute and seen.fits(out)
+    direct = out is not None and dtype == compute and seen.fits(out)
     result = out if out is not None and direct else seen.empty(compute)
     if x.size:
-        first = seen.cube(x, compute)
-        second = None if y is None else seen.cube(y, compute)
-        _run(function, first, second, seen.cube(result, compute), threads)
+        second = None if y is None else seen.fitting(y, compute)
+        _run(function, seen.fitting(x, compute), second, result, seen, threads)
     if out is not None:
         if not direct:
             out[...] = _checks.native(result, dtype)
         return out
-    result = _checks.native(result, dtype)
+    if dtype != compute:
+        result = _checks.native(result, dtype)
     return result if result.ndim else result[()]
 
 
-def _run(function: str, x: Array, y: Array | None, out: Array, n_threads: int) -> None:
-    number = _dispatch.constant("ROW_FUNCTIONS")[function]
-    _dispatch.kernel("row_function", x.dtype.char)(number, x, y, out, n_threads)
+def _run(
+    function: str, x: Array, y: Array | None, out: Array, seen: Layout, n_threads: int
+) -> None:
+    kernels = _dispatch.kernels
+    number = kernels.ROW_FUNCTIONS[function]
+    kernels.row_function(number, x, y, out, seen.dims, seen.axes, n_threads)
 
 
 # ---- losses on logits --------------------------------------------------------------------------
@@ -356,10 +362,18 @@ def cross_entropy(
     >>> round(cross_entropy(np.zeros((4, 10)), [3, 1, 4, 1]), 6)  # log(10)
     2.302585
     """
-    options = Options(
-        "cross_entropy", weight, sample_weight, ignore_index, reduction, label_smoothing
+    problem = Problem(
+        "cross_entropy",
+        "logits",
+        logits,
+        target,
+        weight,
+        sample_weight,
+        ignore_index,
+        reduction,
+        label_smoothing,
     )
-    return loss("logits", logits, target, options, n_threads)
+    return problem.loss(n_threads)
 
 
 def cross_entropy_with_grad(
@@ -415,10 +429,18 @@ def cross_entropy_with_grad(
     >>> z
     array([[ 0.25,  0.25, -0.75,  0.25]])
     """
-    options = Options(
-        "cross_entropy", weight, sample_weight, ignore_index, reduction, label_smoothing
+    problem = Problem(
+        "cross_entropy",
+        "logits",
+        logits,
+        target,
+        weight,
+        sample_weight,
+        ignore_index,
+        reduction,
+        label_smoothing,
     )
-    return loss_with_grad("logits", logits, target, options, out, n_threads)
+    return problem.loss_with_grad(out, n_threads)
 
 
 def multiclass_hinge(
@@ -475,10 +497,19 @@ def multiclass_hinge(
     >>> multiclass_hinge([[3.25, 5.0, -1.75]], [0])
     2.75
     """
-    options = Options(
-        "hinge", weight, sample_weight, ignore_index, reduction, label_smoothing, delta
+    problem = Problem(
+        "hinge",
+        "scores",
+        scores,
+        target,
+        weight,
+        sample_weight,
+        ignore_index,
+        reduction,
+        label_smoothing,
+        delta,
     )
-    return loss("scores", scores, target, options, n_threads)
+    return problem.loss(n_threads)
 
 
 def multiclass_hinge_with_grad(
@@ -529,7 +560,16 @@ def multiclass_hinge_with_grad(
     >>> multiclass_hinge_with_grad([[3.25, 5.0, -1.75]], [0])
     (2.75, array([[-1.,  1.,  0.]]))
     """
-    options = Options(
-        "hinge", weight, sample_weight, ignore_index, reduction, label_smoothing, delta
+    problem = Problem(
+        "hinge",
+        "scores",
+        scores,
+        target,
+        weight,
+        sample_weight,
+        ignore_index,
+        reduction,
+        label_smoothing,
+        delta,
     )
-    return loss_with_grad("scores", scores, target, options, out, n_threads)
+    return problem.loss_with_grad(out, n_threads)

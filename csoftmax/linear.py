@@ -295,7 +295,7 @@ def linear_predict_proba(
     if out is not None:
         _checks.out_array(out, shape, dtype, data.inputs)
     proba = np.empty(shape, dtype) if out is None else out
-    _predict(data, None, proba[:, :, np.newaxis], n_threads)
+    _predict(data, None, proba, n_threads)
     return proba
 
 
@@ -304,8 +304,7 @@ def _predict(
 ) -> None:
     threads = data.threads(n_threads, passes=1)
     if data.n_rows:
-        kernel = _dispatch.kernel("linear_predictions", data.W.dtype.char)
-        kernel(*data.arguments(), labels, proba, threads)
+        _dispatch.kernels.linear_predictions(*data.arguments(), labels, proba, threads)
 
 
 class _Data:
@@ -377,8 +376,9 @@ def _loss(
         _checks.out_array(out, W.shape, dtype, data.inputs | targets)
     dW = np.empty(W.shape, dtype) if out is None else out
     dbias = None if data.bias is None else np.empty(W.shape[1], dtype)
-    value = _dispatch.kernel("linear_loss_grad", dtype.char)(
-        _dispatch.constant("LOSSES")[loss],
+    kernels = _dispatch.kernels
+    value = kernels.linear_loss_grad(
+        kernels.LOSSES[loss],
         *data.arguments(),
         index,
         prob,

@@ -145,13 +145,12 @@ def test_threads_rest_between_turns(monkeypatch):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_kernels_of_the_limits(isa, dtype):
-    char = np.dtype(dtype).char
     x = np.arange(1001, dtype=dtype)
     for n in (1, 2, 3):
-        assert _dispatch.kernel("read_sum", char)(x, n) == x.sum()
-    total = _dispatch.kernel("multiply_add", char)(0.5, 1e5, 1)
+        assert _dispatch.kernels.read_sum(x, n) == x.sum()
+    total = _dispatch.kernels.multiply_add(x.itemsize, 1e5, 1)
     assert total % 12 == 0  # all lanes of 12 chains at 1: none was left out
-    assert _dispatch.kernel("multiply_add", char)(0.5, 2e5, 2) == 2 * total
+    assert _dispatch.kernels.multiply_add(x.itemsize, 2e5, 2) == 2 * total
 
 
 def test_peaks(quick, monkeypatch):

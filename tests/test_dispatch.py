@@ -119,15 +119,11 @@ def test_a_source_tree_says_that_it_is_one(run_python, copied):
     assert "pip install ." in message
 
 
-def test_kernels_are_looked_up_once_for_each_dtype_and_variant():
-    name = "row_function"
-    single, double = _dispatch.kernel(name, "f"), _dispatch.kernel(name, "d")
-    assert single is not double
-    assert _dispatch.kernel(name, "f") is single
+def test_the_kernels_in_use_are_those_of_the_variant_selected():
     before = _dispatch.selected()
     for isa in AVAILABLE:
         _dispatch.select(isa)
-        assert (_dispatch.kernel(name, "f") is single) == (isa == before)
+        assert _dispatch.selected() == _dispatch.kernels.ISA == isa
     _dispatch.select(before)
 
 

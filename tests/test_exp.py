@@ -43,7 +43,7 @@ def compute(function, x):
     padded = np.zeros(-(-len(x) // 16) * 16, x.dtype)
     padded[: len(x)] = x
     out = np.full_like(padded, NAN)
-    _dispatch.kernel("vector_math", x.dtype.char)(function == "log1p", padded, out)
+    _dispatch.kernels.vector_math(function == "log1p", padded, out)
     return out[: len(x)]
 
 

@@ -275,12 +275,12 @@ def _limits(case: Case, dtype: str) -> Iterator[tuple[str, Run, float]]:
 def _read(size: int, dtype: str) -> Run:
     real = np.dtype("float64" if dtype == "float64" else "float32")
     x = np.ones(size // real.itemsize, real)
-    return lambda: _dispatch.kernel("read_sum", real.char)(x, _threads.default())
+    return lambda: _dispatch.kernels.read_sum(x, _threads.default())
 
 
 def _compute(flops: float, dtype: str) -> Run:
-    char = "d" if dtype == "float64" else "f"
-    return lambda: _dispatch.kernel("multiply_add", char)(0.5, flops, _threads.default())
+    itemsize = 8 if dtype == "float64" else 4
+    return lambda: _dispatch.kernels.multiply_add(itemsize, flops, _threads.default())
 
 
 # ---- memory ------------------------------------------------------------------------------------

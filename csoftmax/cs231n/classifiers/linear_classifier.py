@@ -117,7 +117,8 @@ class LinearClassifier(ABC):
         dW, step = np.empty_like(weights[0]), [np.empty_like(w) for w in weights]
         losses: list[float] = []
         for iteration in range(num_iters):
-            rows = np.random.choice(len(X), batch_size)  # noqa: NPY002 - the course's draws
+            # What np.random.choice(len(X), batch_size) draws, 2.4 us earlier.
+            rows = np.random.randint(0, len(X), batch_size)  # noqa: NPY002 - the course's draws
             loss, *grads = self._loss_of_rows(X, y, reg, rows, dW)
             for w, grad, buffer in zip(weights, grads, step, strict=True):
                 w -= np.multiply(grad, rate, out=buffer)

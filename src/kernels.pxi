@@ -1,0 +1,80 @@
+# What kernels.h offers, as Cython sees it. (Included in _kernels.pyx.)
+
+cdef extern from "kernels.h" nogil:
+    enum:
+        SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, SOFTMAX_BACKWARD
+        CROSS_ENTROPY, HINGE
+        FROM_FLOAT, FROM_DOUBLE, FROM_UINT8
+        FEATURES
+
+    ctypedef struct cube:
+        void *data
+        ptrdiff_t stride[3]
+
+    ctypedef struct row_job:
+        int function
+        ptrdiff_t outer, n, inner, units
+        cube x, y, out
+
+    ctypedef struct target_spec:
+        const int64_t *index
+        const void *prob
+        ptrdiff_t prob_stride[2]
+        const void *weight
+        const void *coef
+        double factor, label_smoothing, delta
+
+    ctypedef struct loss_job:
+        int loss
+        ptrdiff_t rows, n, units
+        cube z, g
+        target_spec target
+        double *losses
+
+    ctypedef struct linear_job:
+        const char *x
+        int x_type
+        ptrdiff_t x_stride[2]
+        const int64_t *rows
+        const void *shift
+        const void *scale
+        ptrdiff_t N, D, C
+        const void *w
+        ptrdiff_t w_stride[2]
+        const void *bias
+        int loss
+        target_spec target
+        void *dw
+        ptrdiff_t dw_stride[2]
+        double reg, normalizer
+        int64_t *labels
+        cube proba
+        ptrdiff_t block, blocks, slots, ld
+        void *wt
+        void *slot_dw
+        double *slot_dbias
+        double *slot_loss
+        double *square_sums
+
+    size_t plan_rows_f32(row_job *job)
+    size_t plan_rows_f64(row_job *job)
+    void row_unit_f32(const row_job *job, ptrdiff_t unit, float *scratch)
+    void row_unit_f64(const row_job *job, ptrdiff_t unit, double *scratch)
+    size_t plan_losses_f32(loss_job *job)
+    size_t plan_losses_f64(loss_job *job)
+    void loss_unit_f32(const loss_job *job, ptrdiff_t unit, float *scratch)
+    void loss_unit_f64(const loss_job *job, ptrdiff_t unit, double *scratch)
+    void vector_math_f32(int log1p, const float *x, float *out, ptrdiff_t n)
+    void vector_math_f64(int log1p, const double *x, double *out, ptrdiff_t n)
+    size_t plan_linear_f32(linear_job *job)
+    size_t plan_linear_f64(linear_job *job)
+    void prepare_f32(const linear_job *job, ptrdiff_t piece)
+    void prepare_f64(const linear_job *job, ptrdiff_t piece)
+    void linear_slot_f32(const linear_job *job, ptrdiff_t slot, char *scratch)
+    void linear_slot_f64(const linear_job *job, ptrdiff_t slot, char *scratch)
+    void merge_f32(const linear_job *job, ptrdiff_t piece)
+    void merge_f64(const linear_job *job, ptrdiff_t piece)
+    float read_sum_f32(const float *x, ptrdiff_t n)
+    double read_sum_f64(const double *x, ptrdiff_t n)
+    float multiply_add_f32(float x, double flops)
+    double multiply_add_f64(double x, double flops)
