@@ -13,6 +13,8 @@ from csoftmax import reference
 from csoftmax.bench._peers import (
     Array,
     Run,
+    numpy_cross_entropy,
+    numpy_shares,
     numpy_softmax,
     numpy_svm,
     optional,
@@ -81,6 +83,15 @@ def _data(shape: Shape, dtype: str) -> tuple[Array, Array, Array]:
     return W, X, rng.integers(0, c, n)
 
 
+def _costs(W: Array, X: Array, y: Array) -> dict[str, Any]:
+    """What a loss with its gradient takes, and how exact it is to be."""
+    return {
+        "tolerance": _tolerance(str(X.dtype)),
+        "moved": X.nbytes + y.nbytes + 2 * W.nbytes,
+        "flops": 4.0 * len(X) * W.size,
+    }
+
+
 def softmax_loss(shape: Shape, dtype: str) -> Case:
     """Loss and gradient of a linear model."""
     W, X, y = _data(shape, dtype)
@@ -93,9 +104,7 @@ def softmax_loss(shape: Shape, dtype: str) -> Case:
             torch=torch_cross_entropy(X, y, W),
         ),
         lambda: reference.softmax_loss(W, X, y),
-        _tolerance(dtype),
-        X.nbytes + y.nbytes + 2 * W.nbytes,
-        4.0 * np.prod(shape, dtype=float),
+        **_costs(W, X, y),
     )
 
 
@@ -114,9 +123,7 @@ def pixels_loss(shape: Shape, dtype: str) -> Case:
             "numpy": lambda: numpy_softmax(W, ready, y, bias),
         },
         lambda: reference.softmax_loss(W, X, y, **options),
-        _tolerance(dtype),
-        X.nbytes + y.nbytes + 2 * W.nbytes,
-        4.0 * np.prod(shape, dtype=float),
+        **_costs(W, X, y),
     )
 
 
@@ -130,9 +137,7 @@ def svm_loss(shape: Shape, dtype: str) -> Case:
             "numpy": lambda: numpy_svm(W, X, y),
         },
         lambda: reference.svm_loss(W, X, y),
-        _tolerance(dtype),
-        X.nbytes + y.nbytes + 2 * W.nbytes,
-        4.0 * np.prod(shape, dtype=float),
+        **_costs(W, X, y),
     )
 
 
@@ -218,8 +223,7 @@ def probabilities(shape: Shape, dtype: str) -> Case:
     def numpy() -> Array:
         P: Array = X @ W
         P -= P.max(axis=1, keepdims=True)
-        np.exp(P, out=P)
-        P /= P.sum(axis=1, keepdims=True)
+        numpy_shares(P)
         return P
 
     return Case(
@@ -290,13 +294,7 @@ def cross_entropy(shape: Shape, dtype: str) -> Case:
 
     def numpy() -> tuple[Any, Array]:
         p = z - z.max(axis=1, keepdims=True)
-        np.exp(p, out=p)
-        p /= p.sum(axis=1, keepdims=True)
-        rows = np.arange(len(y))
-        loss = -np.log(p[rows, y]).mean()
-        p[rows, y] -= 1
-        p /= len(y)
-        return loss, p
+        return numpy_cross_entropy(p, y), p
 
     return Case(
         present(

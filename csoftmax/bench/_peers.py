@@ -48,13 +48,24 @@ def numpy_softmax(W: Array, X: Array, y: Array, bias: Array | None = None) -> tu
     if bias is not None:
         P += bias
     P -= P.max(axis=1, keepdims=True)
-    np.exp(P, out=P)
-    P /= P.sum(axis=1, keepdims=True)
+    loss = numpy_cross_entropy(P, y)
+    return (loss, X.T @ P) if bias is None else (loss, X.T @ P, P.sum(axis=0))
+
+
+def numpy_cross_entropy(P: Array, y: Array) -> Any:
+    """The loss on scores less their maxima, which become its gradient in place."""
+    numpy_shares(P)
     rows = np.arange(len(y))
     loss = -np.log(P[rows, y]).mean()
     P[rows, y] -= 1
     P /= len(y)
-    return (loss, X.T @ P) if bias is None else (loss, X.T @ P, P.sum(axis=0))
+    return loss
+
+
+def numpy_shares(P: Array) -> None:
+    """The softmax of scores less their maxima, in place."""
+    np.exp(P, out=P)
+    P /= P.sum(axis=1, keepdims=True)
 
 
 def numpy_svm(W: Array, X: Array, y: Array) -> tuple[Any, ...]:
