@@ -25,13 +25,11 @@ typedef sint ivec __attribute__((vector_size(VEC_BYTES)));
 typedef unsigned_sint uvec __attribute__((vector_size(VEC_BYTES)));
 /* the same at any address, over memory of any type */
 typedef real FN(loose_vec) __attribute__((vector_size(VEC_BYTES), aligned(1), may_alias));
-typedef sint FN(loose_ivec) __attribute__((vector_size(VEC_BYTES), aligned(1), may_alias));
 
 INLINE vec FN(splat)(real x) { return x - (vec){0}; } /* x - 0 keeps the sign of a zero */
 INLINE ivec FN(isplat)(sint x) { return x - (ivec){0}; }
 INLINE vec FN(load)(const real *p) { return *(const FN(loose_vec) *)p; }
 INLINE void FN(store)(real *p, vec v) { *(FN(loose_vec) *)p = v; }
-INLINE ivec FN(iload)(const sint *p) { return *(const FN(loose_ivec) *)p; }
 
 #undef LINE
 #define LINE ((ptrdiff_t)(64 / sizeof(real))) /* a cache line */

@@ -53,34 +53,23 @@ static void FN(bind)(const cube *a, ptrdiff_t inner, ptrdiff_t r, ptrdiff_t lane
     rows->close = FN(rows_are_close)(a, inner);
 }
 
-/* Where rows lie one after the other: the numbers begin..n of TILE of them at a time are turned in
-   registers (the last tile overlaps the one before it), which takes a third of the time of copying
-   them one by one. Returns the rows that are done. */
-INLINE ptrdiff_t FN(pack_tiles)(const Bundle *rows, ptrdiff_t n, real *strip, ptrdiff_t width) {
+/* Where a row's elements are neighbours: TILE rows at a time are turned in registers, into the
+   strip or back (the last tile overlaps the one before it), which takes a third of the time of
+   copying them one by one. Returns the rows that are done. */
+INLINE ptrdiff_t FN(turn_tiles)(const Bundle *rows, ptrdiff_t n, real *strip, ptrdiff_t width,
+                                const int back) {
     if (rows->step != 1 || n < TILE) return 0;
     const ptrdiff_t whole = rows->lanes / TILE * TILE;
     for (ptrdiff_t k = 0; k < whole; k += TILE)
         for (ptrdiff_t t = 0; t < n; t += TILE) {
             const ptrdiff_t j = t + TILE <= n ? t : n - TILE;
+            real *row[TILE], *column[TILE];
             piece p[TILE];
-            for (int i = 0; i < TILE; i++) p[i] = FN(load_piece)(rows->row[k + i] + j);
+            for (int i = 0; i < TILE; i++) row[i] = rows->row[k + i] + j;
+            for (int i = 0; i < TILE; i++) column[i] = strip + (j + i) * width + k;
+            for (int i = 0; i < TILE; i++) p[i] = FN(load_piece)(back ? column[i] : row[i]);
             FN(transpose)(p);
-            for (int i = 0; i < TILE; i++) FN(store_piece)(strip + (j + i) * width + k, p[i]);
-        }
-    return whole;
-}
-
-INLINE ptrdiff_t FN(unpack_tiles)(const real *strip, ptrdiff_t width, ptrdiff_t n,
-                                  const Bundle *rows) {
-    if (rows->step != 1 || n < TILE) return 0;
-    const ptrdiff_t whole = rows->lanes / TILE * TILE;
-    for (ptrdiff_t k = 0; k < whole; k += TILE)
-        for (ptrdiff_t t = 0; t < n; t += TILE) {
-            const ptrdiff_t j = t + TILE <= n ? t : n - TILE;
-            piece p[TILE];
-            for (int i = 0; i < TILE; i++) p[i] = FN(load_piece)(strip + (j + i) * width + k);
-            FN(transpose)(p);
-            for (int i = 0; i < TILE; i++) FN(store_piece)(rows->row[k + i] + j, p[i]);
+            for (int i = 0; i < TILE; i++) FN(store_piece)(back ? row[i] : column[i], p[i]);
         }
     return whole;
 }
@@ -97,14 +86,15 @@ static void FN(pack)(const cube *a, ptrdiff_t inner, ptrdiff_t n, ptrdiff_t r, p
             FN(store)(strip + j * width + k, FN(load)(from + k));
         for (; k < lanes; k++) strip[j * width + k] = rows.row[k][j * rows.step];
     }
-    for (ptrdiff_t k = rows.close ? lanes : FN(pack_tiles)(&rows, n, strip, width); k < lanes; k++)
+    for (ptrdiff_t k = rows.close ? lanes : FN(turn_tiles)(&rows, n, strip, width, 0); k < lanes;
+         k++)
         for (ptrdiff_t j = 0; j < n; j++) strip[j * width + k] = rows.row[k][j * rows.step];
     for (ptrdiff_t k = lanes; k % V; k++)
         for (ptrdiff_t j = 0; j < n; j++) strip[j * width + k] = strip[j * width];
 }
 
-static void FN(unpack)(const real *strip, ptrdiff_t width, ptrdiff_t inner, ptrdiff_t n,
-                       ptrdiff_t r, ptrdiff_t lanes, const cube *a) {
+static void FN(unpack)(real *strip, ptrdiff_t width, ptrdiff_t inner, ptrdiff_t n, ptrdiff_t r,
+                       ptrdiff_t lanes, const cube *a) {
     Bundle rows;
     FN(bind)(a, inner, r, lanes, &rows);
     for (ptrdiff_t j = 0; rows.close && j < n; j++) {
@@ -114,7 +104,7 @@ static void FN(unpack)(const real *strip, ptrdiff_t width, ptrdiff_t inner, ptrd
             FN(store)(to + k, FN(load)(strip + j * width + k));
         for (; k < lanes; k++) rows.row[k][j * rows.step] = strip[j * width + k];
     }
-    for (ptrdiff_t k = rows.close ? lanes : FN(unpack_tiles)(strip, width, n, &rows); k < lanes;
+    for (ptrdiff_t k = rows.close ? lanes : FN(turn_tiles)(&rows, n, strip, width, 1); k < lanes;
          k++)
         for (ptrdiff_t j = 0; j < n; j++) rows.row[k][j * rows.step] = strip[j * width + k];
 }
