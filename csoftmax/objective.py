@@ -1,0 +1,145 @@
+"""A softmax model's loss bound to data: what the solvers minimise, and what they know of the data.
+
+    f(theta) = sum_i s_i L_i / sum_i s_i + l2/2 sum(W**2)        theta = W, below it the intercept
+
+The parameters are one array `theta` (D + 1, K), or (D, K) without intercept: W is theta[:D] and the
+intercept, which has no penalty, theta[D]. K is the number of classes, or 1 for two classes with one
+row of coefficients: then the logits are (0, x w + b), as in scikit-learn's LogisticRegression.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from csoftmax import _threads
+from csoftmax.linear import linear_predict_proba, softmax_loss
+
+Array = npt.NDArray[Any]
+
+
+class Objective:
+    """Mean loss and l2 penalty over all rows of X, all of which `softmax_loss` has to accept.
+
+    Parameters
+    ----------
+    X : (N, D) array or CSR
+    y : (N,) class indices, or (N, C) probabilities
+    n_classes : int
+    dtype : float32 or float64
+        Of the arithmetic and of theta.
+    l2 : float
+        Strength of the penalty beside the mean loss.
+    fit_intercept : bool
+    one_row : bool
+        Whether two classes share one row of coefficients.
+    sample_weight : (N,) array or None
+    label_smoothing, shift, scale, n_threads
+        As for `softmax_loss`.
+
+    Attributes
+    ----------
+    shape : (int, int)
+        Of theta.
+    passes : float
+        Over X so far: a loss with its gradient counts 1, a prediction of all rows 1/2.
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        y: Array,
+        n_classes: int,
+        dtype: npt.DTypeLike,
+        *,
+        l2: float = 0.0,
+        fit_intercept: bool = True,
+        one_row: bool = False,
+        sample_weight: Array | None = None,
+        label_smoothing: float = 0.0,
+        shift: Array | None = None,
+        scale: Array | None = None,
+        n_threads: int | None = None,
+    ) -> None:
+        self.X, self.y, self.n_classes, self.dtype = X, y, n_classes, np.dtype(dtype)
+        self.l2, self.fit_intercept, self.one_row = l2, fit_intercept, one_row
+        self.sample_weight, self.label_smoothing = sample_weight, label_smoothing
+        self.shift, self.scale = shift, scale
+        self.n_threads = n_threads
+        self.n_rows, self.n_features = X.shape
+        self.shape = (self.n_features + fit_intercept, 1 if one_row else n_classes)
+        self.passes = 0.0
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether X is CSR."""
+        return not isinstance(self.X, np.ndarray)
+
+    @property
+    def threads(self) -> int:
+        """Number of threads of a pass."""
+        flops = 4.0 * self.n_rows * self.n_features * self.n_classes
+        return _threads.resolve(self.n_threads, flops * _threads.NS_PER_FLOP)
+
+    def model(self, theta: Array) -> tuple[Array, Array | None]:
+        """Return W (D, C) and bias (C,) for the kernels."""
+        if self.one_row:
+            theta = np.concatenate([np.zeros_like(theta), theta], axis=1)
+        return theta[: self.n_features], theta[-1] if self.fit_intercept else None
+
+    def loss_grad(self, theta: Array) -> tuple[float, Array]:
+        """f(theta) and its gradient, in one pass."""
+        self.passes += 1
+        W, bias = self.model(theta)
+        grad = np.empty((self.shape[0], self.n_classes), self.dtype)
+        loss, _, *dbias = softmax_loss(
+            W,
+            self.X,
+            self.y,
+            0.0 if self.one_row else self.l2,
+            bias=bias,
+            sample_weight=self.sample_weight,
+            label_smoothing=self.label_smoothing,
+            out=grad[: self.n_features],
+            **self._view,
+        )
+        if dbias:
+            grad[-1] = dbias[0]
+        if self.one_row:
+            w = theta[: self.n_features]
+            loss += 0.5 * self.l2 * float(np.vdot(w, w))
+            grad = np.ascontiguousarray(grad[:, 1:])
+            grad[: self.n_features] += self.l2 * w
+        return loss, grad
+
+    def proba(self, theta: Array, rows: Array) -> Array:
+        """Probabilities of some rows: (n, K)."""
+        self.passes += 0.5 * len(rows) / self.n_rows
+        W, bias = self.model(theta)
+        proba = linear_predict_proba(W, self.X, bias=bias, rows=rows, **self._view)
+        return proba[:, 1:] if self.one_row else proba
+
+    @property
+    def _view(self) -> dict[str, Any]:
+        """How X is to be read."""
+        return {"shift": self.shift, "scale": self.scale, "n_threads": self.n_threads}
+
+    def features(self, rows: Array, dtype: npt.DTypeLike = np.float32) -> Array:
+        """Some rows of the features, with a 1 for the intercept: dense, (n, D + 1)."""
+        out = np.ones((len(rows), self.shape[0]), dtype)
+        x = out[:, : self.n_features]
+        x[...] = self.X[rows]
+        if self.shift is not None:
+            x -= self.shift
+        if self.scale is not None:
+            x *= self.scale
+        return out
+
+    def weights(self, rows: Array) -> Array:
+        """Sample weights of some rows, relative to their mean over all rows."""
+        if self.sample_weight is None:
+            return np.ones(len(rows), np.float32)
+        mean = self.sample_weight.mean(dtype=np.float64)
+        return np.asarray(self.sample_weight[rows] / mean, np.float32)

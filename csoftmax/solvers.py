@@ -1,0 +1,178 @@
+"""Minimisers of an objective (objective.py). Each pass over the data is the unit of cost.
+
+L-BFGS, and Newton's method with conjugate gradients, both in the metric of a sampled curvature
+(_curvature.py). They ask and are told: `trial` is where the loss is wanted next, `tell` gets it. So
+one loop minimises one model, and another many that share each pass over the data.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from csoftmax import _curvature
+from csoftmax.objective import Array, Objective
+
+ARMIJO = 1e-4
+MAX_TRIALS = 12  #: of a line search
+PATIENCE = 8  #: iterations without a new lowest loss or gradient: rounding is all that is left
+
+
+class Progress(NamedTuple):
+    """One line of the history, after an iteration."""
+
+    iteration: int
+    loss: float  #: mean loss and penalties
+    gradient: float  #: largest element of the gradient, of the penalties too
+    passes: float  #: over the data, so far
+    seconds: float  #: since the start
+
+
+class Solution(NamedTuple):
+    """What a solver returns: the best iterate, and why it stopped."""
+
+    theta: Array
+    n_iter: int
+    stop_reason: (
+        str  #: "gradient", "loss" (rounding hides further progress), "max_iter", "callback"
+    )
+
+
+class LBFGS:
+    """Limited-memory BFGS around the inverse of a sampled curvature.
+
+    Attributes
+    ----------
+    trial : Array
+        Where the loss and the gradient are wanted next.
+    theta, loss, grad
+        The last iterate.
+    stuck : bool
+        Whether the last line search found nothing lower.
+    """
+
+    def __init__(self, theta: Array, curvature: _curvature.Curvature) -> None:
+        self.trial, self.curvature = theta, curvature
+        self.theta: Array | None = None
+        self.iteration, self.stuck = 0, False
+        self.pairs: list[tuple[Array, Array, float]] = []
+
+    def tell(self, loss: float, grad: Array) -> bool:
+        """Take the loss and the gradient at `trial`; True where that is the next iterate."""
+        if self.theta is None:
+            self.theta, self.loss, self.grad = self.trial, loss, grad
+            return True
+        slope = _dot(grad, self.direction)
+        # Where the loss differs by rounding alone, the slopes tell (Hager and Zhang 2005, (4.1)).
+        rounding = float(np.finfo(grad.dtype).eps) * abs(self.loss)
+        lower = loss <= self.loss + ARMIJO * self.step * self.slope
+        if lower or (loss <= self.loss + rounding and slope <= -0.8 * self.slope):
+            step, change = self.trial - self.theta, grad - self.grad
+            if (product := _dot(step, change)) > 0:
+                self.pairs.append((step, change, 1 / product))
+                del self.pairs[: len(self.pairs) - self.curvature.pairs]
+            self.theta, self.loss, self.grad = self.trial, loss, grad
+            self.iteration += 1
+            return True
+        self.trials += 1
+        self.stuck = self.trials >= MAX_TRIALS
+        self.step *= _shorter(self.loss, self.slope * self.step, loss, slope * self.step)
+        self.trial = self.theta + _real(self.step, grad) * self.direction
+        return self.stuck
+
+    def propose(self) -> None:
+        """Set the next `trial`: a step of length 1 is tried first."""
+        assert self.theta is not None
+        self.curvature.update(self.theta, self.iteration)
+        self.direction = self._direction()
+        self.slope = _dot(self.grad, self.direction)
+        self.step, self.trials = 1.0, 0
+        self.trial = self.theta + self.direction
+
+    def _direction(self) -> Array:
+        """Minus the approximate inverse Hessian times the gradient, by two loops over the pairs."""
+        q, factors = -self.grad, []
+        for step, change, rho in reversed(self.pairs):
+            factors.append(rho * _dot(step, q))
+            q -= _real(factors[-1], q) * change
+        q = self.curvature.solve(q)
+        if self.pairs:  # the curvature's size, along the last step
+            _, change, rho = self.pairs[-1]
+            q *= _real(1 / (rho * _dot(change, self.curvature.solve(change))), q)
+        for (step, change, rho), factor in zip(self.pairs, reversed(factors), strict=True):
+            q += _real(factor - rho * _dot(change, q), q) * step
+        return q
+
+
+def _dot(a: Array, b: Array) -> float:
+    return float(np.vdot(a, b))
+
+
+def _real(x: float, like: Array) -> Any:
+    """A number of an array's dtype, which keeps that of a product."""
+    return like.dtype.type(x)
+
+
+def _shorter(loss0: float, slope0: float, loss1: float, slope1: float) -> float:
+    """The minimum of the cubic through the values and slopes at 0 and 1, kept within [0.1, 0.7]."""
+    if not np.isfinite(loss1) or not np.isfinite(slope1):
+        return 0.1
+    a = slope0 + slope1 - 3 * (loss1 - loss0)
+    root = float(np.sqrt(max(a * a - slope0 * slope1, 0.0)))
+    if (divisor := slope1 - slope0 + 2 * root) <= 0:
+        return 0.5
+    return float(min(max(1 - (slope1 + root - a) / divisor, 0.1), 0.7))
+
+
+@functools.cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """BLAS's threads wait for work in a loop of their own, 60 ms long, on the kernels' cores."""
+    limiter: AbstractContextManager[Any] = _libraries().limit(limits=1, user_api="blas")
+    return limiter
+
+
+def minimise(
+    objective: Objective,
+    theta: Array,
+    *,
+    solver: str = "auto",
+    l1: float = 0.0,
+    tol: float = 1e-4,
+    max_iter: int = 1000,
+    on_iteration: Callable[[Array, Progress], bool] = lambda theta, progress: False,
+) -> Solution:
+    """Minimise an objective from theta on, until no element of its gradient is above tol."""
+    start = time.perf_counter()
+    theta = theta - theta.mean(axis=1, keepdims=True) if theta.shape[1] > 1 else theta
+    steps = LBFGS(theta, _curvature.of(objective))
+    lowest, smallest, since = np.inf, np.inf, 0
+    with one_blas_thread():
+        while True:
+            if not steps.tell(*objective.loss_grad(steps.trial)):
+                continue
+            assert steps.theta is not None
+            gradient = float(np.abs(steps.grad).max())
+            if steps.iteration:
+                seconds = time.perf_counter() - start
+                line = Progress(steps.iteration, steps.loss, gradient, objective.passes, seconds)
+                if on_iteration(steps.theta, line):
+                    return Solution(steps.theta, steps.iteration, "callback")
+            since = 0 if steps.loss < lowest or gradient < smallest else since + 1
+            lowest, smallest = min(lowest, steps.loss), min(smallest, gradient)
+            if gradient <= tol:
+                return Solution(steps.theta, steps.iteration, "gradient")
+            if steps.stuck or since == PATIENCE:
+                return Solution(steps.theta, steps.iteration, "loss")
+            if steps.iteration >= max_iter:
+                return Solution(steps.theta, steps.iteration, "max_iter")
+            steps.propose()
