@@ -63,6 +63,8 @@ class Curvature(Protocol):
 
 def of(objective: Objective) -> Curvature:
     """The approximation that suits an objective."""
+    if objective.is_sparse:
+        return Diagonal(objective)
     D, K = objective.shape
     if objective.n_rows * (D * K) ** 2 <= EXACT:
         return Exact(objective)
@@ -241,3 +243,40 @@ class Wide:
         step -= self.rows.T @ spotrs(self.factor, self.rows @ step)[0]
         step *= self.unit
         return _without_mean(step, grad)
+
+
+class Diagonal:
+    """The square root of the blocks' diagonals, for sparse X.
+
+    The root, because words come together: with the diagonal itself 20 Newsgroups (C = 20) takes 127
+    passes to 1e-4 of the minimum, with its root 39. Diagonals of the curvature at theta do not help
+    there; Reuters (C = 10) takes 36 passes in place of 56.
+    """
+
+    pairs = 10
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective, self.random = objective, np.random.default_rng(0)
+        self.inverse: Array
+
+    def update(self, theta: Array, iteration: int) -> None:
+        """Boehning's bound at first, then now and again the curvature at theta."""
+        objective = self.objective
+        if iteration and iteration not in REFRESH:
+            return
+        rows, weight = _draw_rows(objective, CANDIDATES, self.random)
+        if iteration:
+            proba = objective.proba(theta, rows)
+            curvature = proba * (1 - proba) * weight[:, None]
+        else:
+            curvature = (0.25 if objective.one_row else 0.5) * weight[:, None]
+        diagonal = objective.mean_squares(rows, curvature.astype(np.float64))
+        diagonal += 1e-7 * diagonal.mean()
+        diagonal[: objective.n_features] += objective.l2
+        # Its size is L-BFGS's matter. The first step is that of the largest element.
+        largest = diagonal.max()
+        self.inverse = (np.sqrt(largest / diagonal) / largest).astype(objective.dtype)
+
+    def solve(self, grad: Array) -> Array:
+        """P^-1 grad."""
+        return _without_mean(self.inverse * grad, grad)

@@ -9,6 +9,7 @@ row of coefficients: then the logits are (0, x w + b), as in scikit-learn's Logi
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -89,40 +90,59 @@ class Objective:
             theta = np.concatenate([np.zeros_like(theta), theta], axis=1)
         return theta[: self.n_features], theta[-1] if self.fit_intercept else None
 
-    def loss_grad(self, theta: Array) -> tuple[float, Array]:
-        """f(theta) and its gradient, in one pass."""
-        self.passes += 1
+    def loss_grad(self, theta: Array, rows: Array | None = None) -> tuple[float, Array]:
+        """f(theta) and its gradient in one pass; or an unbiased estimate of them from some rows.
+
+            N/n sum_{i in rows} s_i L_i / sum_i s_i + l2/2 sum(W**2)        n rows of N
+
+        Over the parts of a permutation its mean, weighted by n, is f(theta).
+        """
+        self.passes += 1 if rows is None else len(rows) / self.n_rows
+        share = 1.0  # of the rows' weights: softmax_loss divides by their sum
+        if rows is not None and self.sample_weight is not None:
+            share = float(self.sample_weight[rows].mean(dtype=np.float64)) / self.mean_weight
         W, bias = self.model(theta)
-        grad = np.empty((self.shape[0], self.n_classes), self.dtype)
-        loss, _, *dbias = softmax_loss(
-            W,
-            self.X,
-            self.y,
-            0.0 if self.one_row else self.l2,
-            bias=bias,
-            sample_weight=self.sample_weight,
-            label_smoothing=self.label_smoothing,
-            out=grad[: self.n_features],
-            **self._view,
-        )
-        if dbias:
-            grad[-1] = dbias[0]
-        if self.one_row:
+        grad = np.zeros((self.shape[0], self.n_classes), self.dtype)
+        in_kernel = share == 1.0 and not self.one_row
+        loss = 0.0
+        if share > 0.0:  # it refuses rows without weight
+            loss, _, *dbias = softmax_loss(
+                W,
+                self.X,
+                self.y,
+                self.l2 if in_kernel else 0.0,
+                bias=bias,
+                sample_weight=self.sample_weight,
+                label_smoothing=self.label_smoothing,
+                rows=rows,
+                out=grad[: self.n_features],
+                **self.view,
+            )
+            if dbias:
+                grad[-1] = dbias[0]
+        if not in_kernel:
+            grad = np.ascontiguousarray(grad[:, 1:]) if self.one_row else grad
             w = theta[: self.n_features]
-            loss += 0.5 * self.l2 * float(np.vdot(w, w))
-            grad = np.ascontiguousarray(grad[:, 1:])
+            loss = share * loss + 0.5 * self.l2 * float(np.square(w).sum(dtype=np.float64))
+            grad *= grad.dtype.type(share)
             grad[: self.n_features] += self.l2 * w
         return loss, grad
+
+    @functools.cached_property
+    def mean_weight(self) -> float:
+        """Mean of the rows' sample weights."""
+        weight = self.sample_weight
+        return 1.0 if weight is None else float(weight.mean(dtype=np.float64))
 
     def proba(self, theta: Array, rows: Array) -> Array:
         """Probabilities of some rows: (n, K)."""
         self.passes += 0.5 * len(rows) / self.n_rows
         W, bias = self.model(theta)
-        proba = linear_predict_proba(W, self.X, bias=bias, rows=rows, **self._view)
+        proba = linear_predict_proba(W, self.X, bias=bias, rows=rows, **self.view)
         return proba[:, 1:] if self.one_row else proba
 
     @property
-    def _view(self) -> dict[str, Any]:
+    def view(self) -> dict[str, Any]:
         """How X is to be read."""
         return {"shift": self.shift, "scale": self.scale, "n_threads": self.n_threads}
 
@@ -130,16 +150,34 @@ class Objective:
         """Some rows of the features, with a 1 for the intercept: dense, (n, D + 1)."""
         out = np.ones((len(rows), self.shape[0]), dtype)
         x = out[:, : self.n_features]
-        x[...] = self.X[rows]
+        some = self.X[rows]
+        x[...] = some.toarray() if self.is_sparse else some
         if self.shift is not None:
             x -= self.shift
         if self.scale is not None:
             x *= self.scale
         return out
 
+    def mean_squares(self, rows: Array, weight: Array) -> Array:
+        """Weighted means of squares of sparse features, and of the intercept's 1: (D + 1, K).
+
+        sum_i weight_ik ((x_ij - shift_j) scale_j)**2 / n
+        """
+        X = self.X if len(rows) == self.n_rows else self.X[rows]
+        n, total = len(rows), weight.sum(axis=0)
+        out = np.empty((self.shape[0], weight.shape[1]))
+        out[-1] = total / n  # the features overwrite it where there is no intercept
+        squares = X.multiply(X).T @ weight
+        if self.shift is not None:
+            squares += self.shift[:, None] ** 2 * total
+            squares -= 2 * self.shift[:, None] * (X.T @ weight)
+        if self.scale is not None:
+            squares *= self.scale[:, None] ** 2
+        out[: self.n_features] = np.maximum(squares, 0) / n
+        return out
+
     def weights(self, rows: Array) -> Array:
         """Sample weights of some rows, relative to their mean over all rows."""
         if self.sample_weight is None:
             return np.ones(len(rows), np.float32)
-        mean = self.sample_weight.mean(dtype=np.float64)
-        return np.asarray(self.sample_weight[rows] / mean, np.float32)
+        return np.asarray(self.sample_weight[rows] / self.mean_weight, np.float32)
