@@ -418,6 +418,52 @@ def affine(name: str, value: npt.ArrayLike, X: Array, W: Array) -> Array:
     return vector(name, value, W.shape[0], wide, "feature")
 
 
+def direction(value: npt.ArrayLike, W: Array) -> Array:
+    """V, a change of W: of its shape, in its dtype."""
+    V = array("V", value)
+    if V.shape != W.shape:
+        raise ValueError(f"V has shape {V.shape}: wanted {W.shape}, as W")
+    return native(V, W.dtype)
+
+
+def columns_of_models(n_models: int, W: Array) -> int:
+    """Classes of each of so many models whose coefficients lie side by side in W."""
+    n_models = integer("n_models", n_models, 1)
+    if W.shape[1] % n_models:
+        raise ValueError(
+            f"W has {W.shape[1]} columns: wanted as many for each of the {n_models} models"
+        )
+    n_classes: int = W.shape[1] // n_models
+    return n_classes
+
+
+def masks(
+    value: npt.ArrayLike | None, of_model: npt.ArrayLike | None, n_rows: int, n_models: int
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]] | tuple[None, None]:
+    """Masks over the rows (F, N), 0 or 1, and the mask of each model, copied for safety."""
+    if value is None or of_model is None:
+        if value is not of_model:
+            names = ("mask", "mask_of_model")
+            missing, given = names if value is None else names[::-1]
+            raise ValueError(f"{missing} is None, but {given} is not: wanted both or neither")
+        return None, None
+    mask, found = array("mask", value), array("mask_of_model", of_model)
+    if mask.ndim != 2 or mask.shape[1] != n_rows:
+        raise ValueError(f"mask has shape {mask.shape}: wanted (F, {n_rows}), masks by rows of X")
+    if mask.dtype.kind != "b" and (mask.dtype != np.uint8 or mask.max(initial=0) > 1):
+        raise TypeError(f"mask has dtype {mask.dtype}: wanted bool, or uint8 that is 0 or 1")
+    if found.shape != (n_models,) or found.dtype.kind not in "iu":
+        raise ValueError(
+            f"mask_of_model has dtype {found.dtype} and shape {found.shape}: "
+            f"wanted ({n_models},) integers, the mask of each model"
+        )
+    index = found.astype(np.int64)
+    at, _ = _dispatch.kernels.bad_label(index, None, len(mask), False, 0)
+    if at >= 0:
+        raise ValueError(f"mask_of_model[{at}] is {found[at]}: wanted one of {len(mask)} masks")
+    return np.ascontiguousarray(mask).view(np.uint8), index
+
+
 def row_targets(
     value: npt.ArrayLike,
     shape: tuple[int, int],
@@ -435,6 +481,29 @@ def row_targets(
     index = labels("y", y)
     label_range("y", index, shape[1], rows=rows)
     return index, None
+
+
+def total_weights(
+    masks: npt.NDArray[np.uint8], weights: Array | None, rows: npt.NDArray[np.int64] | None
+) -> npt.NDArray[np.float64]:
+    """Sum of the weights that count by each mask, which must not be 0."""
+    totals = np.empty(len(masks))
+    for at, mask in enumerate(masks):
+        counted = mask if weights is None else weights * mask
+        totals[at] = (counted if rows is None else counted[rows]).sum(dtype=np.float64)
+        if not totals[at] > 0:
+            raise ValueError(f"mask[{at}] leaves no row with a positive weight: wanted one")
+    return totals
+
+
+def normalizers(value: npt.ArrayLike, n_models: int) -> npt.NDArray[np.float64]:
+    """What the losses are divided by: positive numbers."""
+    result = vector("normalizer", value, n_models, _FLOAT64, "model")
+    wrong = ~((result > 0) & (result < math.inf))
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise ValueError(f"normalizer[{at}] is {result[at]}: wanted positive finite numbers")
+    return result
 
 
 def total_weight(weights: Array, rows: npt.NDArray[np.int64] | None) -> float:

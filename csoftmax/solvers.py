@@ -20,6 +20,7 @@ from csoftmax import _curvature
 from csoftmax.objective import Array, Objective
 
 ARMIJO = 1e-4
+MAX_PRODUCTS = 50  #: with the Hessian, for a step of Newton's method
 MAX_TRIALS = 12  #: of a line search
 PATIENCE = 8  #: iterations without a new lowest loss or gradient: rounding is all that is left
 
@@ -59,6 +60,7 @@ class LBFGS:
 
     def __init__(self, theta: Array, curvature: _curvature.Curvature) -> None:
         self.trial, self.curvature = theta, curvature
+        self.n_pairs = curvature.pairs
         self.theta: Array | None = None
         self.iteration, self.stuck = 0, False
         self.pairs: list[tuple[Array, Array, float]] = []
@@ -76,7 +78,7 @@ class LBFGS:
             step, change = self.trial - self.theta, grad - self.grad
             if (product := _dot(step, change)) > 0:
                 self.pairs.append((step, change, 1 / product))
-                del self.pairs[: len(self.pairs) - self.curvature.pairs]
+                del self.pairs[: len(self.pairs) - self.n_pairs]
             self.theta, self.loss, self.grad = self.trial, loss, grad
             self.iteration += 1
             return True
@@ -108,6 +110,41 @@ class LBFGS:
         for (step, change, rho), factor in zip(self.pairs, reversed(factors), strict=True):
             q += _real(factor - rho * _dot(change, q), q) * step
         return q
+
+
+class NewtonCG(LBFGS):
+    """Newton's method; conjugate gradients in the metric of the curvature give its steps."""
+
+    def __init__(
+        self,
+        theta: Array,
+        curvature: _curvature.Curvature,
+        hvp: Callable[[Array, Array], Array],
+    ) -> None:
+        super().__init__(theta, curvature)
+        self.hvp, self.n_pairs = hvp, 0
+        self.first = 0.0  # squared norm of the first gradient
+
+    def _direction(self) -> Array:
+        """Minus the inverse Hessian times the gradient, the better the smaller the gradient is."""
+        assert self.theta is not None
+        residual, step = -self.grad, np.zeros_like(self.grad)
+        conjugate = self.curvature.solve(residual)
+        size = start = _dot(residual, conjugate)
+        self.first = self.first or start
+        wanted = start * min(0.25, (start / self.first) ** 0.5) if start > 0 else 0.0
+        for _ in range(MAX_PRODUCTS):
+            product = self.hvp(self.theta, conjugate)
+            if not (curved := _dot(conjugate, product)) > 0:
+                break
+            step += _real(size / curved, step) * conjugate
+            residual -= _real(size / curved, step) * product
+            solved = self.curvature.solve(residual)
+            before, size = size, _dot(residual, solved)
+            if size <= wanted:
+                break
+            conjugate = solved + _real(size / before, step) * conjugate
+        return step if step.any() else self.curvature.solve(-self.grad)
 
 
 def _dot(a: Array, b: Array) -> float:

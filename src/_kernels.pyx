@@ -11,7 +11,7 @@ for the choice by their type (Zen 5). What is asserted are errors in csoftmax, n
 
 from cpython.buffer cimport PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_GetBuffer
 from cython.parallel cimport parallel, prange, threadid
-from libc.stdint cimport int64_t, uintptr_t
+from libc.stdint cimport int64_t, uint8_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
@@ -299,7 +299,7 @@ cdef int look_at_model(
     memset(job, 0, sizeof(linear_job))
     see(W, &seen)
     itemsize = seen.itemsize
-    job.D, job.C = seen.shape[0], seen.shape[1]
+    job.D, job.C, job.models = seen.shape[0], seen.shape[1], 1
     job.w = seen.data
     job.w_stride[0], job.w_stride[1] = seen.stride[0], seen.stride[1]
     see(X, &seen)
@@ -357,8 +357,10 @@ cdef void *run_linear(linear_job *job, const real *dtype, int n_threads) except 
     wt = padded(job.C * job.ld * sizeof(real))
     predicts = job.labels is not NULL or job.proba.data is not NULL
     dw = 0 if predicts else wt
+    if job.v is not NULL:
+        wt *= 2
     memory = allocate(
-        wt + job.slots * (dw + sizeof(double) * (job.C + 1)) + pieces * sizeof(double)
+        wt + job.slots * (dw + sizeof(double) * (job.C + job.models)) + pieces * sizeof(double)
         + 3 * 64 + scratch * n_threads,
         &base,
     )
@@ -367,8 +369,8 @@ cdef void *run_linear(linear_job *job, const real *dtype, int n_threads) except 
     memory += wt + job.slots * dw
     job.slot_dbias = <double *> memory
     job.slot_loss = job.slot_dbias + job.slots * job.C
-    job.square_sums = job.slot_loss + job.slots
-    memory += padded((job.slots * (job.C + 1) + pieces) * sizeof(double))
+    job.square_sums = job.slot_loss + job.slots * job.models
+    memory += padded((job.slots * (job.C + job.models) + pieces) * sizeof(double))
     merges = 0 if predicts else pieces
     if n_threads == 1:  # a parallel region of one thread costs 1.1 us (libgomp)
         with nogil:
@@ -387,6 +389,23 @@ cdef void *run_linear(linear_job *job, const real *dtype, int n_threads) except 
         for piece in prange(merges, schedule="static"):
             merge(job, piece, dtype)
     return base
+
+
+cdef void add_slots(linear_job *job, ptrdiff_t itemsize, void *dbias) noexcept:
+    """Losses and dbias of all slots, by the same tree as merge() in blocks.h."""
+    cdef ptrdiff_t i, c, k, step = 1, classes = job.C // job.models
+    while step < job.slots:
+        for i in range(0, job.slots, 2 * step):
+            for k in range(job.models):
+                job.slot_loss[i * job.models + k] += job.slot_loss[(i + step) * job.models + k]
+            for c in range(job.C):
+                job.slot_dbias[i * job.C + c] += job.slot_dbias[(i + step) * job.C + c]
+        step *= 2
+    for c in range(job.C if dbias else 0):
+        if itemsize == sizeof(float):
+            (<float *> dbias)[c] = <float> (job.slot_dbias[c] / job.normalizers[c // classes])
+        else:
+            (<double *> dbias)[c] = job.slot_dbias[c] / job.normalizers[c // classes]
 
 
 def linear_loss_grad(
@@ -413,7 +432,7 @@ def linear_loss_grad(
     cdef void *base = NULL
     cdef void *to_bias
     cdef double total = 0, squares = 0
-    cdef ptrdiff_t i, c, step
+    cdef ptrdiff_t i
     cdef int itemsize = look_at_model(&job, X, W, rows, shift, scale, bias)
     aim(
         &job.target, len(X), job.C, itemsize, index, prob, None, coef, 1, label_smoothing, delta
@@ -421,29 +440,103 @@ def linear_loss_grad(
     job.loss = loss
     job.dw = matrix(dW, job.D, job.C, itemsize, job.dw_stride)
     to_bias = vector(dbias, job.C, itemsize)
-    job.reg, job.normalizer = reg, normalizer
+    job.reg, job.normalizers = reg, &normalizer
     if itemsize == sizeof(float):
         base = run_linear[float](&job, NULL, n_threads)
     else:
         base = run_linear[double](&job, NULL, n_threads)
-    # the same tree as merge() in blocks.h
-    step = 1
-    while step < job.slots:
-        for i in range(0, job.slots, 2 * step):
-            job.slot_loss[i] += job.slot_loss[i + step]
-            for c in range(job.C):
-                job.slot_dbias[i * job.C + c] += job.slot_dbias[(i + step) * job.C + c]
-        step *= 2
+    add_slots(&job, itemsize, to_bias)
     for i in range((job.D + FEATURES - 1) // FEATURES):
         squares += job.square_sums[i]
     total = job.slot_loss[0] / normalizer + 0.5 * reg * squares
-    for c in range(job.C if to_bias else 0):
-        if itemsize == sizeof(float):
-            (<float *> to_bias)[c] = <float> (job.slot_dbias[c] / normalizer)
-        else:
-            (<double *> to_bias)[c] = job.slot_dbias[c] / normalizer
     free(base)
     return total
+
+
+def linear_stack_loss_grad(
+    object W,                       # IN (n_features, n_models * n_classes) reals, side by side
+    object X,                       # IN as in linear_loss_grad
+    object rows,
+    object shift,
+    object scale,
+    object bias,                    # IN (n_models * n_classes), or None
+    object index,
+    object prob,
+    object coef,
+    object mask,                    # IN (n_masks, rows of X) uint8: 1 for those that count; or None
+    object mask_of_model,           # IN (n_models) int64; or None
+    double label_smoothing,
+    object normalizers,             # IN (n_models) float64: sums of the weights of each one's rows
+    object losses,                  # OUT (n_models) float64
+    object dW,                      # OUT as W
+    object dbias,                   # OUT as bias
+    int n_threads,
+):
+    """Cross-entropies of models that share X and targets, and their gradients."""
+    cdef linear_job job
+    cdef view seen
+    cdef void *base = NULL
+    cdef void *to_bias
+    cdef double *of_model
+    cdef ptrdiff_t k
+    cdef int itemsize = look_at_model(&job, X, W, rows, shift, scale, bias)
+    see(normalizers, &seen)
+    job.models, job.normalizers = seen.size, <const double *> seen.data
+    assert job.C % job.models == 0
+    of_model = <double *> vector(losses, job.models, sizeof(double))
+    see(mask, &seen)
+    assert mask is None or (seen.shape[1] == len(X) and seen.stride[1] == 1)
+    job.mask, job.mask_stride = <const uint8_t *> seen.data, seen.stride[0]
+    job.mask_of_model = <const int64_t *> vector(mask_of_model, job.models, sizeof(int64_t))
+    aim(
+        &job.target, len(X), job.C // job.models, itemsize, index, prob, None, coef, 1,
+        label_smoothing, 0,
+    )
+    job.loss = CROSS_ENTROPY
+    job.dw = matrix(dW, job.D, job.C, itemsize, job.dw_stride)
+    to_bias = vector(dbias, job.C, itemsize)
+    if itemsize == sizeof(float):
+        base = run_linear[float](&job, NULL, n_threads)
+    else:
+        base = run_linear[double](&job, NULL, n_threads)
+    add_slots(&job, itemsize, to_bias)
+    for k in range(job.models):
+        of_model[k] = job.slot_loss[k] / job.normalizers[k]
+    free(base)
+
+
+def linear_hvp(
+    object W,                       # IN as in linear_loss_grad
+    object X,
+    object rows,
+    object shift,
+    object scale,
+    object V,                       # IN (n_features, n_classes): the direction
+    object bias,                    # IN (2 * n_classes): the bias and its direction; or None
+    object coef,
+    double reg,
+    double normalizer,
+    object HV,                      # OUT as W
+    object Hvbias,                  # OUT (n_classes), or None
+    int n_threads,
+):
+    """Hessian of the cross-entropy, and of its regulariser, times V."""
+    cdef linear_job job
+    cdef void *to_bias
+    cdef void *base = NULL
+    cdef int itemsize = look_at_model(&job, X, W, rows, shift, scale, None)
+    job.v = matrix(V, job.D, job.C, itemsize, job.v_stride)
+    job.bias = vector(bias, 2 * job.C, itemsize)
+    aim(&job.target, len(X), job.C, itemsize, None, None, None, coef, 1, 0, 0)
+    job.dw = matrix(HV, job.D, job.C, itemsize, job.dw_stride)
+    to_bias = vector(Hvbias, job.C, itemsize)
+    job.reg, job.normalizers = reg, &normalizer
+    if itemsize == sizeof(float):
+        base = run_linear[float](&job, NULL, n_threads)
+    else:
+        base = run_linear[double](&job, NULL, n_threads)
+    add_slots(&job, itemsize, to_bias)
+    free(base)
 
 
 def linear_predictions(

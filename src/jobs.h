@@ -55,21 +55,32 @@ typedef struct {
     const void *w;
     ptrdiff_t w_stride[2];
     const void *bias; /* (C), or NULL */
+    /* the direction of a Hessian-vector product; bias is then W's and behind it V's (2 C); or NULL
+     */
+    const void *v;
+    ptrdiff_t v_stride[2];
+    /* C / models columns of W are a model, with a loss and rows of its own: row i of X counts for
+       model k where mask[mask_of_model[k]][i] is 1 (mask NULL: everywhere) */
+    ptrdiff_t models;
+    const uint8_t *mask;
+    ptrdiff_t mask_stride;
+    const int64_t *mask_of_model;
     /* what is kept: labels, probabilities, or loss and gradient */
     int loss;
     target_spec target;
     void *dw;
     ptrdiff_t dw_stride[2];
-    double reg, normalizer; /* dw = sum / normalizer + reg w */
-    int64_t *labels;        /* or NULL */
-    cube proba;             /* (N, C, 1); data NULL: none */
+    double reg;                /* dw = sum / normalizer + reg w (or reg v) */
+    const double *normalizers; /* (models) */
+    int64_t *labels;           /* or NULL */
+    cube proba;                /* (N, C, 1); data NULL: none */
     /* the plan: rows in blocks, blocks in slots; a function of the shape alone */
     ptrdiff_t block, blocks, slots, ld; /* ld: row length of the transposed arrays */
     /* work space */
-    void *wt;            /* (C, ld) W transposed, padded with zeros */
+    void *wt;            /* (C, ld) W transposed, padded with zeros, and behind it V */
     void *slot_dw;       /* (slots, C, ld) */
     double *slot_dbias;  /* (slots, C) */
-    double *slot_loss;   /* (slots) */
+    double *slot_loss;   /* (slots, models) */
     double *square_sums; /* of W, one for each piece of FEATURES features */
 } linear_job;
 

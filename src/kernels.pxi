@@ -42,11 +42,18 @@ cdef extern from "kernels.h" nogil:
         const void *w
         ptrdiff_t w_stride[2]
         const void *bias
+        const void *v
+        ptrdiff_t v_stride[2]
+        ptrdiff_t models
+        const uint8_t *mask
+        ptrdiff_t mask_stride
+        const int64_t *mask_of_model
         int loss
         target_spec target
         void *dw
         ptrdiff_t dw_stride[2]
-        double reg, normalizer
+        double reg
+        const double *normalizers
         int64_t *labels
         cube proba
         ptrdiff_t block, blocks, slots, ld

@@ -7,7 +7,7 @@ range, no rows); the full list of refusals belongs to the compiled functions of 
     _course     softmax and hinge loss of a linear model, derived in the course's three stages
     _rows       softmax, log_softmax, logsumexp and the Jacobian
     _losses     cross-entropy and multiclass hinge on logits, with every option
-    _linear     the linear losses with every option, and the predictions
+    _linear     the linear losses with every option, their Hessian, and the predictions
 """
 
 from csoftmax.reference._course import (
@@ -21,6 +21,7 @@ from csoftmax.reference._course import (
 from csoftmax.reference._linear import (
     linear_predict,
     linear_predict_proba,
+    softmax_hvp,
     softmax_loss,
     svm_loss,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "multiclass_hinge_with_grad",
     "softmax",
     "softmax_backward",
+    "softmax_hvp",
     "softmax_jacobian",
     "softmax_loss",
     "softmax_loss_half_vectorized",

@@ -42,6 +42,44 @@ def softmax_loss(
     return _linear_loss(cross_entropy_rows, W, F, y, reg, bias, s, label_smoothing)
 
 
+def softmax_hvp(
+    W: ArrayLike,
+    X: ArrayLike,
+    V: ArrayLike,
+    reg: float = 0.0,
+    *,
+    bias: ArrayLike | None = None,
+    vbias: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    rows: ArrayLike | None = None,
+    shift: ArrayLike | None = None,
+    scale: ArrayLike | None = None,
+) -> tuple[Array, Array]:
+    """Hessian of `softmax_loss` at W and bias, times the direction V and vbias.
+
+        P = softmax(F W + bias)         T = F V + vbias
+        H[i, c] = s_i p_ic (t_ic - sum_k p_ik t_ik) / sum(s)
+        HV = F' H + reg V               Hvbias = sum of the rows of H
+
+    with F and s as in `softmax_loss`. The targets do not matter: the gradient of a row's scores is
+    P minus something constant, as long as its target sums to 1.
+
+    Examples
+    --------
+    >>> HV, Hvbias = softmax_hvp([[0.0, 0.0]], [[2.0]], [[1.0, 0.0]])
+    >>> print(HV, Hvbias)
+    [[ 1. -1.]] [ 0.5 -0.5]
+    """
+    F, _, s = _select(X, np.zeros(len(np.asarray(X))), sample_weight, rows, shift, scale)
+    if len(F) == 0:
+        raise ValueError("X has no rows: their mean loss is not defined")
+    s = np.ones(len(F)) if s is None else s
+    P = softmax(F @ float64(W) + (0.0 if bias is None else float64(bias)), axis=1)
+    T = F @ float64(V) + (0.0 if vbias is None else float64(vbias))
+    H = s[:, None] * P * (T - np.sum(P * T, axis=1, keepdims=True)) / np.sum(s)
+    return F.T @ H + reg * float64(V), np.sum(H, axis=0)
+
+
 def svm_loss(
     W: ArrayLike,
     X: ArrayLike,
