@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from csoftmax import _dispatch
+from csoftmax._csr import Csr
 
 Array = npt.NDArray[Any]
 
@@ -24,6 +25,7 @@ Array = npt.NDArray[Any]
 _REAL_KINDS = "biuf"
 _KERNEL_CHARS = "fd"
 _FLOAT64 = np.dtype(np.float64)
+_INT32 = np.dtype(np.int32)
 _INT64, _UINT64 = np.dtype(np.int64), np.dtype(np.uint64)
 _MAX_CLASSES = 2**31 - 1  # a float kernel compares classes as 32-bit integers
 
@@ -371,16 +373,10 @@ def coefficients(value: npt.ArrayLike) -> Array:
     return native(W, result_dtype(W.dtype))
 
 
-def features(value: npt.ArrayLike, W: Array) -> Array:
+def features(value: Any, W: Array) -> Array:
     """X (N, D): float32, float64 and uint8 as they are, bool as uint8, others in W's dtype."""
     X = array("X", value)
-    if X.ndim != 2:
-        raise ValueError(f"X has shape {X.shape}: wanted (N, {W.shape[0]}), rows by features")
-    if X.shape[1] != W.shape[0]:
-        raise ValueError(
-            f"W has {W.shape[0]} rows, but X has {X.shape[1]} columns: "
-            f"wanted W of shape ({X.shape[1]}, C)"
-        )
+    _features_shape(X.shape, W)
     if X.dtype.kind == "b":
         X = X.view(np.uint8)
     dtype, flags = X.dtype, X.flags
@@ -389,6 +385,80 @@ def features(value: npt.ArrayLike, W: Array) -> Array:
     if in_place and (flags.forc or all(s % dtype.itemsize == 0 for s in X.strides)):
         return X
     return X.astype(W.dtype)
+
+
+def _features_shape(shape: tuple[int, ...], W: Array) -> None:
+    if len(shape) != 2:
+        raise ValueError(f"X has shape {shape}: wanted (N, {W.shape[0]}), rows by features")
+    if shape[1] != W.shape[0]:
+        raise ValueError(
+            f"W has {W.shape[0]} rows, but X has {shape[1]} columns: "
+            f"wanted W of shape ({shape[1]}, C)"
+        )
+
+
+def is_sparse(value: Any) -> bool:
+    """Whether this is a matrix or array of scipy.sparse, which is not imported for that."""
+    return not isinstance(value, np.ndarray) and hasattr(value, "tocsr")
+
+
+def sparse_features(value: Any, W: Array) -> Csr:
+    """X (N, D) as CSR: values as in `features`, indices of 32 or 64 bits.
+
+    `sparse_entries` is to follow, when it is known which rows are in use.
+    """
+    _features_shape(value.shape, W)
+    X = value if getattr(value, "format", None) == "csr" else value.tocsr()
+    parts = {name: array(f"X.{name}", getattr(X, name)) for name in ("data", "indices", "indptr")}
+    for name, part in parts.items():
+        if part.ndim != 1:
+            raise ValueError(f"X.{name} has shape {part.shape}: wanted a vector")
+    data, indices, indptr = parts.values()
+    for name, part in parts.items():
+        if name != "data" and part.dtype.kind not in "iu":
+            raise TypeError(f"X.{name} has dtype {part.dtype}: wanted integers")
+    n_rows = int(value.shape[0])
+    if len(indptr) != n_rows + 1:
+        raise ValueError(
+            f"X.indptr has {len(indptr)} elements: wanted {n_rows + 1}, one more than rows of X"
+        )
+    if len(data) != len(indices):
+        raise ValueError(
+            f"X.data has {len(data)} elements, but X.indices has {len(indices)}: "
+            "wanted one of each for each entry"
+        )
+    if data.dtype.kind == "b":
+        data = data.view(np.uint8)
+    plain = data.dtype.char in "fdB" and data.dtype.isnative
+    narrow = indices.dtype == indptr.dtype == _INT32
+    index_dtype = _INT32 if narrow else _INT64
+    return Csr(
+        np.ascontiguousarray(native(data, data.dtype if plain else W.dtype)),
+        np.ascontiguousarray(native(indices, index_dtype)),
+        np.ascontiguousarray(native(indptr, index_dtype)),
+        (n_rows, W.shape[0]),
+    )
+
+
+def sparse_entries(X: Csr, rows: npt.NDArray[np.int64] | None) -> Csr:
+    """X, whose rows in use lie within its entries, and these within its features; sorted."""
+    n_entries, n_features = len(X.indices), X.shape[1]
+    row, entry, is_sorted = _dispatch.kernels.bad_entry(X.indptr, X.indices, rows, n_features)
+    if row >= 0 and entry < 0:
+        raise ValueError(
+            f"X.indptr[{row}] is {X.indptr[row]} and X.indptr[{row + 1}] is {X.indptr[row + 1]}: "
+            f"wanted numbers that do not fall, from 0 to the {n_entries} entries of X"
+        )
+    if row >= 0:
+        raise ValueError(
+            f"X.indices[{entry}] (in row {row}) is {X.indices[entry]}: "
+            f"wanted indices of the {n_features} features, from 0 to {n_features - 1}"
+        )
+    if is_sorted:
+        return X
+    if rows is not None:  # all are sorted, so that all must be right
+        return sparse_entries(X, None)
+    return X.sorted()
 
 
 def row_indices(value: npt.ArrayLike | None, n_rows: int) -> npt.NDArray[np.int64] | None:
@@ -412,10 +482,17 @@ def row_indices(value: npt.ArrayLike | None, n_rows: int) -> npt.NDArray[np.int6
     return rows
 
 
-def affine(name: str, value: npt.ArrayLike, X: Array, W: Array) -> Array:
+def affine(name: str, value: npt.ArrayLike, X: Array | Csr, W: Array) -> Array:
     """The shift or scale (D,), in the dtype in which (X - shift) scale is computed."""
-    wide = X.dtype if X.dtype == _FLOAT64 else W.dtype
+    wide = _FLOAT64 if isinstance(X, Csr) or X.dtype == _FLOAT64 else W.dtype
     return vector(name, value, W.shape[0], wide, "feature")
+
+
+def dense(X: Array | Csr) -> Array:
+    """X, if it is not sparse: for passes that have no kernel for CSR."""
+    if isinstance(X, Csr):
+        raise TypeError("X is sparse, for which there is no such pass: wanted a dense array")
+    return X
 
 
 def direction(value: npt.ArrayLike, W: Array) -> Array:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from csoftmax._csr import Csr
+
 _Reals = npt.NDArray[np.float32] | npt.NDArray[np.float64]  # in a call all of one dtype
 _Int64 = npt.NDArray[np.int64]
 
@@ -19,6 +21,9 @@ LOSSES: dict[str, int]
 def bad_label(
     index: _Int64, rows: _Int64 | None, n_classes: int, may_ignore: bool, ignore_index: int
 ) -> tuple[int, int]: ...
+def bad_entry(
+    indptr: npt.NDArray[Any], indices: npt.NDArray[Any], rows: _Int64 | None, n_features: int
+) -> tuple[int, int, bool]: ...
 def row_function(
     function: int,
     x: _Reals,
@@ -46,7 +51,7 @@ def total(x: npt.NDArray[np.float64]) -> float: ...
 def linear_loss_grad(
     loss: int,
     W: _Reals,
-    X: npt.NDArray[Any],
+    X: npt.NDArray[Any] | Csr,
     rows: _Int64 | None,
     shift: npt.NDArray[Any] | None,
     scale: npt.NDArray[Any] | None,
@@ -98,7 +103,7 @@ def linear_hvp(
 ) -> None: ...
 def linear_predictions(
     W: _Reals,
-    X: npt.NDArray[Any],
+    X: npt.NDArray[Any] | Csr,
     rows: _Int64 | None,
     shift: npt.NDArray[Any] | None,
     scale: npt.NDArray[Any] | None,

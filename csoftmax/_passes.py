@@ -1,6 +1,6 @@
 """Passes over X that solvers make: Hessian-vector products, and many models at once.
 
-Private, for those whose arguments are right from one call to the next. What they share with the
+Private, for dense X. What they share with the
 losses of linear.py (features, options, threads, NaN and infinities, memory) is said there.
 """
 
@@ -41,6 +41,7 @@ def hvp(
     without bias; `bias` and `vbias`, its direction, come both or not at all.
     """
     data = _Data(W, X, rows, bias, shift, scale)
+    _checks.dense(data.X)
     if (bias is None) != (vbias is None):
         missing, given = ("bias", "vbias") if bias is None else ("vbias", "bias")
         raise ValueError(f"{missing} is None, but {given} is not: wanted both or neither")
@@ -99,11 +100,12 @@ def stack_loss_grad(
     Rows that do not count are multiplied by 0: they cost as much, and a NaN in them remains NaN.
     """
     data = _Data(W, X, rows, bias, shift, scale)
+    _checks.dense(data.X)
     dtype, shape = data.W.dtype, data.W.shape
     n_classes = _checks.columns_of_models(n_models, data.W)
     weights, total = _row_weights(data, sample_weight, relative=normalizer is None)
-    index, prob = _checks.row_targets(y, (len(data.X), n_classes), dtype, data.rows)
-    masks, mask_of = _checks.masks(mask, mask_of_model, len(data.X), n_models)
+    index, prob = _checks.row_targets(y, (data.n_source_rows, n_classes), dtype, data.rows)
+    masks, mask_of = _checks.masks(mask, mask_of_model, data.n_source_rows, n_models)
     if normalizer is not None:
         totals = _checks.normalizers(normalizer, n_models)
     elif masks is None:
@@ -137,7 +139,12 @@ def _row_weights(
     if data.n_rows == 0:
         raise ValueError("X has no rows (or rows is empty): wanted at least one")
     weights = _checks.weights(
-        "sample_weight", sample_weight, len(data.X), data.W.dtype, "row of X", relative=relative
+        "sample_weight",
+        sample_weight,
+        data.n_source_rows,
+        data.W.dtype,
+        "row of X",
+        relative=relative,
     )
     if weights is None:
         return None, float(data.n_rows)

@@ -26,9 +26,10 @@ from csoftmax import _checks, _dispatch
 WORK_PER_THREAD = 100_000.0
 
 # What calls estimate their work by (nanoseconds of one core, v3, Zen 5): a logit of a row function
-# or a loss; a multiplication or addition of a linear model.
+# or a loss; a multiplication or addition of a linear model; an entry of sparse X times a class.
 NS_PER_LOGIT = 1.0
 NS_PER_FLOP = 0.01
+NS_PER_SPARSE_TERM = 0.2
 
 
 def _affinity() -> int:

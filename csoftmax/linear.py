@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from csoftmax import _checks, _dispatch, _threads
+from csoftmax._csr import Csr
 
 Array = npt.NDArray[Any]
 
@@ -50,6 +51,9 @@ def softmax_loss(
         read-only and memory-mapped arrays included: rows of W's dtype in place, all others by
         blocks of rows through scratch. Other dtypes, other byte orders and unaligned arrays are
         copied to W's dtype first.
+        SciPy CSR matrices and arrays, too, with values of these dtypes and int32 or int64 indices,
+        which are read where they lie. Other sparse formats are converted (`X.tocsr()`), and rows
+        whose indices are not sorted are sorted in a copy, at each call.
     y : (N,) or (N, C) array_like
         Class indices of any integer type (or floats that are whole), or probabilities (copied
         if not of W's dtype).
@@ -65,7 +69,8 @@ def softmax_loss(
         Use X[rows], y[rows] and sample_weight[rows], without copying them.
     shift, scale : (D,) array_like, optional
         Use the features (X - shift) * scale, without making them. They are rounded as NumPy rounds
-        them.
+        them. Sparse X stays sparse: W is scaled and the shift goes into the bias and dW, in
+        float64; where features are small beside their shift, their rounding shows.
     out : (D, C) ndarray, optional
         Where to put dW: of W's dtype, and no part of W or X.
     n_threads : int, optional
@@ -83,10 +88,11 @@ def softmax_loss(
     Raises
     ------
     TypeError
-        For arrays that are masked, sparse, complex or of objects, W of another dtype, rows that
-        are no integers, `out` of another dtype.
+        For arrays that are masked, sparse (but X), complex or of objects, W of another dtype, rows
+        or sparse indices that are no integers, `out` of another dtype.
     ValueError
-        For shapes that do not fit, no rows, a label that is no class (its row is named), weights
+        For shapes that do not fit, no rows, a label that is no class (its row is named), sparse
+        indices that are no feature or row bounds that are none (of the rows in use), weights
         that are negative, not finite or all 0, options out of range, an `out` that is read-only or
         overlaps an input.
 
@@ -98,6 +104,11 @@ def softmax_loss(
     rows in registers and over the blocks of a slot, at most 1/64 of the rows, in memory; errors are
     no larger than those of NumPy's float32 matrix products. Memory: W and dW transposed, up to
     64 partial gradients (16 MiB, or 8 of them), and some blocks of rows for each thread.
+
+    For sparse X, zeros that are not stored take no part, as in SciPy's product: they do not turn
+    an infinity of W into NaN. Repeated entries of a row add up. A row of dW is summed in the order
+    of X's rows, as in SciPy. Memory: scores of 1 MiB, or of 128 rows; a copy of W, or of dW, where
+    its rows have less than 16 bytes or are not contiguous, and of W with `shift` or `scale`.
 
     References
     ----------
@@ -322,9 +333,18 @@ class _Data:
         #: what an output must not overlap
         self.inputs = {"W": W, "X": X, "rows": rows, "bias": bias, "shift": shift, "scale": scale}
         self.W = _checks.coefficients(W)
-        self.X = _checks.features(X, self.W)
-        self.rows = _checks.row_indices(rows, len(self.X))
-        self.n_rows = len(self.X) if self.rows is None else len(self.rows)
+        self.X: Array | Csr
+        if _checks.is_sparse(X):
+            self.X = _checks.sparse_features(X, self.W)
+            self.inputs |= {f"X.{name}": getattr(self.X, name) for name in Csr._fields[:3]}
+        else:
+            self.X = _checks.features(X, self.W)
+        #: rows of X, and those in use
+        self.n_source_rows = self.X.shape[0]
+        self.rows = _checks.row_indices(rows, self.n_source_rows)
+        self.n_rows = self.n_source_rows if self.rows is None else len(self.rows)
+        if isinstance(self.X, Csr):
+            self.X = _checks.sparse_entries(self.X, self.rows)
         self.bias = None
         if bias is not None:
             self.bias = _checks.vector("bias", bias, self.W.shape[1], self.W.dtype, "class")
@@ -343,6 +363,10 @@ class _Data:
 
     def threads(self, n_threads: int | None, passes: int) -> int:
         """How many threads to use for so many products with X."""
+        if isinstance(self.X, Csr):
+            entries = len(self.X.indices) * self.n_rows / max(1, self.n_source_rows)
+            terms = passes * (entries * self.W.shape[1] + self.W.size)
+            return _threads.resolve(n_threads, terms * _threads.NS_PER_SPARSE_TERM)
         flops = 2.0 * passes * self.n_rows * self.W.size
         return _threads.resolve(n_threads, flops * _threads.NS_PER_FLOP)
 
@@ -361,9 +385,9 @@ def _loss(
     W, dtype = data.W, data.W.dtype
     if data.n_rows == 0:
         raise ValueError("X has no rows (or rows is empty): wanted at least one")
-    index, prob = _checks.row_targets(y, (len(data.X), W.shape[1]), dtype, data.rows)
+    index, prob = _checks.row_targets(y, (data.n_source_rows, W.shape[1]), dtype, data.rows)
     weights = _checks.weights(
-        "sample_weight", sample_weight, len(data.X), dtype, "row of X", relative=True
+        "sample_weight", sample_weight, data.n_source_rows, dtype, "row of X", relative=True
     )
     normalizer = float(data.n_rows)
     if weights is not None:

@@ -11,7 +11,7 @@ for the choice by their type (Zen 5). What is asserted are errors in csoftmax, n
 
 from cpython.buffer cimport PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_GetBuffer
 from cython.parallel cimport parallel, prange, threadid
-from libc.stdint cimport int64_t, uint8_t, uintptr_t
+from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint8_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
@@ -31,6 +31,10 @@ include "kernels.pxi"
 ctypedef fused real:
     float
     double
+
+ctypedef fused integer:
+    int32_t
+    int64_t
 
 OPENMP = CSOFTMAX_OPENMP
 ISA = CSOFTMAX_ISA.decode()
@@ -183,6 +187,66 @@ def bad_label(
     return bad, ignored
 
 
+cdef ptrdiff_t first_outside(
+    const integer *index, ptrdiff_t begin, ptrdiff_t end, integer last, bint *is_sorted
+) noexcept nogil:
+    """The first of these indices that is not in 0..last, or -1; and whether they are sorted."""
+    cdef integer bad = 0, falls = 0
+    cdef ptrdiff_t k
+    for k in range(begin, end):  # without a way out, so that the compiler uses vectors
+        bad |= (index[k] < 0) | (index[k] > last)
+    for k in range(begin + 1, end):
+        falls |= index[k] < index[k - 1]
+    is_sorted[0] = is_sorted[0] and not falls
+    if bad:
+        for k in range(begin, end):
+            if index[k] < 0 or index[k] > last:
+                return k
+    return -1
+
+
+def bad_entry(
+    object indptr,                  # IN (n_rows + 1) int32 or int64, of a CSR matrix
+    object indices,                 # IN as indptr
+    object rows,                    # IN int64: which of its rows, or None: all
+    int64_t n_features,
+):
+    """Row of the first entry that is out of range, and this entry; of wrong bounds: the row, -1.
+
+    (-1, -1) if there is none; and whether the indices of each row are sorted.
+    """
+    cdef view of_start, of_index, of_rows
+    cdef ptrdiff_t i, row = -1, n, begin, end, bad = -1
+    cdef bint is_sorted = True, wide
+    see(indptr, &of_start)
+    see(indices, &of_index)
+    see(rows, &of_rows)
+    wide = of_index.itemsize == sizeof(int64_t)
+    cdef const int64_t *chosen = <const int64_t *> of_rows.data
+    cdef const int64_t *start64 = <const int64_t *> of_start.data
+    cdef const int64_t *index64 = <const int64_t *> of_index.data
+    cdef const int32_t *start32 = <const int32_t *> of_start.data
+    cdef const int32_t *index32 = <const int32_t *> of_index.data
+    cdef int32_t last32 = <int32_t> min(n_features - 1, <int64_t> INT32_MAX)
+    n = of_start.size - 1 if chosen is NULL else of_rows.size
+    with nogil:
+        for i in range(n):
+            row = i if chosen is NULL else chosen[i]
+            begin = start64[row] if wide else start32[row]
+            end = start64[row + 1] if wide else start32[row + 1]
+            if begin < 0 or end < begin or end > of_index.size:
+                break
+            if wide:
+                bad = first_outside(index64, begin, end, n_features - 1, &is_sorted)
+            else:
+                bad = first_outside(index32, begin, end, last32, &is_sorted)
+            if bad >= 0:
+                break
+        else:
+            row = -1
+    return row, bad, is_sorted
+
+
 cdef int look(
     cube *to, object array, tuple axes, ptrdiff_t outer, ptrdiff_t n, ptrdiff_t inner
 ) except -1:
@@ -302,15 +366,26 @@ cdef int look_at_model(
     job.D, job.C, job.models = seen.shape[0], seen.shape[1], 1
     job.w = seen.data
     job.w_stride[0], job.w_stride[1] = seen.stride[0], seen.stride[1]
-    see(X, &seen)
-    assert seen.shape[1] == job.D
-    job.x = <const char *> seen.data
+    if isinstance(X, tuple):
+        see(X.indices, &seen)
+        job.csr.index, job.csr.entries = seen.data, seen.size
+        job.csr.wide = seen.itemsize == sizeof(int64_t)
+        job.csr.start = vector(X.indptr, X.shape[0] + 1, seen.itemsize)
+        job.N = X.shape[0]
+        see(X.data, &seen)
+        assert seen.size == job.csr.entries
+        job.csr.value = seen.data
+        wide = sizeof(double)
+    else:
+        see(X, &seen)
+        assert seen.shape[1] == job.D
+        job.x = <const char *> seen.data
+        for k in range(2):
+            job.x_stride[k] = seen.stride[k] * seen.itemsize
+        job.N = seen.shape[0]
+        wide = max(itemsize, seen.itemsize)
     job.x_type = FROM_FLOAT if seen.itemsize == 4 else FROM_DOUBLE if seen.itemsize == 8 else \
         FROM_UINT8
-    for k in range(2):
-        job.x_stride[k] = seen.stride[k] * seen.itemsize
-    job.N = seen.shape[0]
-    wide = max(itemsize, seen.itemsize)
     job.shift, job.scale = vector(shift, job.D, wide), vector(scale, job.D, wide)
     job.bias = vector(bias, job.C, itemsize)
     if rows is not None:
@@ -391,6 +466,72 @@ cdef void *run_linear(linear_job *job, const real *dtype, int n_threads) except 
     return base
 
 
+cdef void sparse_unit(
+    const linear_job *job, int itemsize, int stage, ptrdiff_t unit, char *scratch
+) noexcept nogil:
+    if itemsize == sizeof(float):
+        sparse_unit_f32(job, stage, unit, scratch)
+    else:
+        sparse_unit_f64(job, stage, unit, scratch)
+
+
+cdef void *run_sparse(linear_job *job, object X, int itemsize, int n_threads) except NULL:
+    """As run_linear, for CSR rows."""
+    cdef bint predicts = job.labels is not NULL or job.proba.data is not NULL
+    cdef ptrdiff_t unit = 0, round = 0, pieces = (job.D + FEATURES - 1) // FEATURES
+    cdef ptrdiff_t gradients = 0 if predicts else n_threads, merges = 0 if predicts else pieces
+    cdef size_t scratch = plan_sparse_f32(job) if itemsize == sizeof(float) else \
+        plan_sparse_f64(job)
+    cdef ptrdiff_t rounds = (job.blocks + job.round - 1) // job.round
+    cdef size_t matrix = padded(job.D * job.row_length * itemsize)
+    cdef size_t wt = 0 if job.wt is not NULL else matrix
+    cdef size_t dw = 0 if job.slot_dw is not NULL or predicts else matrix
+    cdef size_t row = job.ld * itemsize, g = job.round * job.block * row
+    cdef size_t doubles = padded(
+        (1 + job.C + job.round + pieces * (1 if job.shift is NULL else 1 + job.C)) * sizeof(double)
+    )
+    cdef void *base = NULL
+    cdef char *memory = NULL
+    parts = X.parts(n_threads)
+    job.n_parts = n_threads
+    job.parts = <const int64_t *> vector(parts, n_threads + 1, sizeof(int64_t))
+    memory = allocate(wt + dw + row + g + doubles + scratch * n_threads, &base)
+    if wt:
+        job.wt = memory
+    if dw:
+        job.slot_dw = memory + wt
+    job.folded_bias = memory + wt + dw
+    job.g = memory + wt + dw + row
+    job.slot_loss = <double *> (memory + wt + dw + row + g)
+    job.slot_dbias = job.slot_loss + 1
+    job.block_loss = job.slot_dbias + job.C
+    job.square_sums = job.block_loss + job.round
+    job.shift_sums = job.square_sums + pieces
+    memory += wt + dw + row + g + doubles
+    memset(job.slot_loss, 0, (1 + job.C) * sizeof(double))
+    with nogil, parallel(num_threads=n_threads):
+        for unit in prange(pieces, schedule="static"):
+            sparse_unit(job, itemsize, PREPARE, unit, NULL)
+        for unit in prange(1):
+            sparse_unit(job, itemsize, FOLD, unit, NULL)
+        for round in range(rounds):
+            for unit in prange(round * job.round, (round + 1) * job.round, schedule="dynamic"):
+                sparse_unit(job, itemsize, BLOCKS, unit, memory + scratch * threadid())
+            for unit in prange(round * gradients, (round + 1) * gradients, schedule="static"):
+                sparse_unit(job, itemsize, GRADIENT, unit, NULL)
+        for unit in prange(merges, schedule="static"):
+            sparse_unit(job, itemsize, MERGE, unit, NULL)
+    return base
+
+
+cdef void *run_pass(linear_job *job, object X, int itemsize, int n_threads) except NULL:
+    if isinstance(X, tuple):
+        return run_sparse(job, X, itemsize, n_threads)
+    if itemsize == sizeof(float):
+        return run_linear[float](job, NULL, n_threads)
+    return run_linear[double](job, NULL, n_threads)
+
+
 cdef void add_slots(linear_job *job, ptrdiff_t itemsize, void *dbias) noexcept:
     """Losses and dbias of all slots, by the same tree as merge() in blocks.h."""
     cdef ptrdiff_t i, c, k, step = 1, classes = job.C // job.models
@@ -435,16 +576,13 @@ def linear_loss_grad(
     cdef ptrdiff_t i
     cdef int itemsize = look_at_model(&job, X, W, rows, shift, scale, bias)
     aim(
-        &job.target, len(X), job.C, itemsize, index, prob, None, coef, 1, label_smoothing, delta
+        &job.target, X.shape[0], job.C, itemsize, index, prob, None, coef, 1, label_smoothing, delta
     )
     job.loss = loss
     job.dw = matrix(dW, job.D, job.C, itemsize, job.dw_stride)
     to_bias = vector(dbias, job.C, itemsize)
     job.reg, job.normalizers = reg, &normalizer
-    if itemsize == sizeof(float):
-        base = run_linear[float](&job, NULL, n_threads)
-    else:
-        base = run_linear[double](&job, NULL, n_threads)
+    base = run_pass(&job, X, itemsize, n_threads)
     add_slots(&job, itemsize, to_bias)
     for i in range((job.D + FEATURES - 1) // FEATURES):
         squares += job.square_sums[i]
@@ -495,10 +633,7 @@ def linear_stack_loss_grad(
     job.loss = CROSS_ENTROPY
     job.dw = matrix(dW, job.D, job.C, itemsize, job.dw_stride)
     to_bias = vector(dbias, job.C, itemsize)
-    if itemsize == sizeof(float):
-        base = run_linear[float](&job, NULL, n_threads)
-    else:
-        base = run_linear[double](&job, NULL, n_threads)
+    base = run_pass(&job, X, itemsize, n_threads)
     add_slots(&job, itemsize, to_bias)
     for k in range(job.models):
         of_model[k] = job.slot_loss[k] / job.normalizers[k]
@@ -531,10 +666,7 @@ def linear_hvp(
     job.dw = matrix(HV, job.D, job.C, itemsize, job.dw_stride)
     to_bias = vector(Hvbias, job.C, itemsize)
     job.reg, job.normalizers = reg, &normalizer
-    if itemsize == sizeof(float):
-        base = run_linear[float](&job, NULL, n_threads)
-    else:
-        base = run_linear[double](&job, NULL, n_threads)
+    base = run_pass(&job, X, itemsize, n_threads)
     add_slots(&job, itemsize, to_bias)
     free(base)
 
@@ -554,10 +686,7 @@ def linear_predictions(
     cdef int itemsize = look_at_model(&job, X, W, rows, shift, scale, bias)
     job.labels = <int64_t *> vector(labels, job.N, sizeof(int64_t))
     job.proba.data = matrix(proba, job.N, job.C, itemsize, job.proba.stride)
-    if itemsize == sizeof(float):
-        free(run_linear[float](&job, NULL, n_threads))
-    else:
-        free(run_linear[double](&job, NULL, n_threads))
+    free(run_pass(&job, X, itemsize, n_threads))
 
 
 def vector_math(bint log1p, object x, object out):

@@ -111,7 +111,7 @@ static size_t FN(lay_out)(const linear_job *job, char *scratch, Desk *desk) {
         desk->member = (type)(scratch + at);                                                       \
         at += ((bytes) + 63) / 64 * 64;                                                            \
     } while (0)
-    PIECE(copy, real *, FN(in_place)(job) ? 0 : block * (size_t)job->ld * sizeof(real));
+    PIECE(copy, real *, !job->x || FN(in_place)(job) ? 0 : block * (size_t)job->ld * sizeof(real));
     PIECE(S, real *, job->v ? 2 * scores : scores);
     PIECE(G, real *, job->loss == HINGE && soft ? scores : 0);
     PIECE(T, real *, job->target.prob ? strip : 0);

@@ -5,6 +5,8 @@ enum { SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, SOFTMAX_BACKWARD }; /* row functions */
 enum { CROSS_ENTROPY, HINGE };                              /* row losses */
 enum { FROM_FLOAT, FROM_DOUBLE, FROM_UINT8 };               /* element types of X */
 
+enum { PREPARE, FOLD, BLOCKS, GRADIENT, MERGE }; /* stages of sparse.h */
+
 /* How rows are taken: one at a time in place, or beside each other, copied into scratch. */
 enum { ACROSS, BESIDE };
 
@@ -43,9 +45,17 @@ typedef struct {
     ptrdiff_t units;
 } loss_job;
 
+/* X as SciPy's CSR: row r has the entries start[r] .. start[r + 1], sorted by feature */
+typedef struct {
+    const void *value, *index, *start; /* of entries: values, features */
+    ptrdiff_t entries;
+    int wide; /* index and start are int64, else int32 */
+} csr_spec;
+
 typedef struct {
     /* X: rows of D features, read through `rows` where that is given */
-    const char *x;
+    const char *x; /* NULL: csr */
+    csr_spec csr;
     int x_type;
     ptrdiff_t x_stride[2]; /* bytes */
     const int64_t *rows;
@@ -82,6 +92,14 @@ typedef struct {
     double *slot_dbias;  /* (slots, C) */
     double *slot_loss;   /* (slots, models) */
     double *square_sums; /* of W, one for each piece of FEATURES features */
+    /* for CSR (sparse.h) */
+    ptrdiff_t round, row_length, ldw, lddw; /* blocks; classes, padded; from row to row */
+    ptrdiff_t n_parts;
+    const int64_t *parts; /* (n_parts + 1) features where the owners' parts begin and end */
+    void *g;              /* (round * block, ld) gradients of scores */
+    void *folded_bias;    /* (ld) */
+    double *block_loss;   /* (round) */
+    double *shift_sums;   /* (pieces, C) */
 } linear_job;
 
 /* features in a piece of the work before and after the pass: transposing W, merging the slots */

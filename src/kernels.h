@@ -6,6 +6,7 @@
  *   panels.h  the two skinny products on one block of rows
  *   strips.h  from arrays of rows to strips
  *   blocks.h  from X, whatever it is made of, to blocks of rows, and a pass over a slot of them
+ *   sparse.h  the same from CSR rows, with the two products for them
  *   peaks.h   how fast this machine reads, multiplies and adds
  *
  * In these files `real` is float or double, `sint` the signed integer of its size, and FN(name) a
@@ -45,6 +46,7 @@
 #include "panels.h"
 #include "strips.h"
 #include "blocks.h"
+#include "sparse.h"
 #include "peaks.h"
 #undef IS_DOUBLE
 #undef real
@@ -63,6 +65,7 @@
 #include "panels.h"
 #include "strips.h"
 #include "blocks.h"
+#include "sparse.h"
 #include "peaks.h"
 #undef IS_DOUBLE
 #undef real

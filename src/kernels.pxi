@@ -6,6 +6,7 @@ cdef extern from "kernels.h" nogil:
         CROSS_ENTROPY, HINGE
         FROM_FLOAT, FROM_DOUBLE, FROM_UINT8
         FEATURES
+        PREPARE, FOLD, BLOCKS, GRADIENT, MERGE
 
     ctypedef struct cube:
         void *data
@@ -31,8 +32,16 @@ cdef extern from "kernels.h" nogil:
         target_spec target
         double *losses
 
+    ctypedef struct csr_spec:
+        const void *value
+        const void *index
+        const void *start
+        ptrdiff_t entries
+        bint wide
+
     ctypedef struct linear_job:
         const char *x
+        csr_spec csr
         int x_type
         ptrdiff_t x_stride[2]
         const int64_t *rows
@@ -62,6 +71,12 @@ cdef extern from "kernels.h" nogil:
         double *slot_dbias
         double *slot_loss
         double *square_sums
+        ptrdiff_t round, row_length, n_parts
+        const int64_t *parts
+        void *g
+        void *folded_bias
+        double *block_loss
+        double *shift_sums
 
     size_t plan_rows_f32(row_job *job)
     size_t plan_rows_f64(row_job *job)
@@ -81,6 +96,10 @@ cdef extern from "kernels.h" nogil:
     void linear_slot_f64(const linear_job *job, ptrdiff_t slot, char *scratch)
     void merge_f32(const linear_job *job, ptrdiff_t piece)
     void merge_f64(const linear_job *job, ptrdiff_t piece)
+    size_t plan_sparse_f32(linear_job *job)
+    size_t plan_sparse_f64(linear_job *job)
+    void sparse_unit_f32(const linear_job *job, int stage, ptrdiff_t unit, char *scratch)
+    void sparse_unit_f64(const linear_job *job, int stage, ptrdiff_t unit, char *scratch)
     float read_sum_f32(const float *x, ptrdiff_t n)
     double read_sum_f64(const double *x, ptrdiff_t n)
     float multiply_add_f32(float x, double flops)

@@ -129,14 +129,6 @@ def test_labels_need_real_numbers(name):
     refused(TypeError, f"{name} has dtype complex", loss=linear_predict, **{name: imaginary})
 
 
-@pytest.mark.parametrize("loss", [softmax_loss, svm_loss, linear_predict, linear_predict_proba])
-@pytest.mark.parametrize("form", ["csr_matrix", "csr_array", "csc_array", "coo_array"])
-def test_sparse(form, loss):
-    sparse = pytest.importorskip("scipy.sparse")
-    matrix = getattr(sparse, form)(X)
-    refused(TypeError, f"X is a sparse {form}", "wanted a dense array", loss=loss, X=matrix)
-
-
 @pytest.mark.parametrize("dtype", ["int64", "float16", "uint8", "bool"])
 @pytest.mark.parametrize("loss", [softmax_loss, svm_loss, linear_predict, linear_predict_proba])
 def test_dtype_of_w(dtype, loss):
