@@ -4,7 +4,12 @@ Rows of logits (as `scipy.special`): `softmax`, `log_softmax`, `logsumexp`, `sof
 Losses on logits (as `torch.nn.functional`): `cross_entropy`, `multiclass_hinge`, and both with
 their gradient. Losses of linear models (as the course CS231n): `softmax_loss`, `svm_loss`;
 `linear_predict`, `linear_predict_proba`. What they compute, in plain NumPy: `csoftmax.reference`.
+The estimator (as `sklearn.linear_model.LogisticRegression`): `SoftmaxClassifier`,
+and the options of its mini-batches, `SGD`.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from csoftmax._config import show_config
 from csoftmax.functional import (
@@ -19,9 +24,15 @@ from csoftmax.functional import (
 )
 from csoftmax.linear import linear_predict, linear_predict_proba, softmax_loss, svm_loss
 
+if TYPE_CHECKING:
+    from csoftmax._sgd import SGD
+    from csoftmax.classifier import SoftmaxClassifier
+
 __version__ = "0.1.0"
 
 __all__ = [
+    "SGD",
+    "SoftmaxClassifier",
     "cross_entropy",
     "cross_entropy_with_grad",
     "linear_predict",
@@ -36,3 +47,16 @@ __all__ = [
     "softmax_loss",
     "svm_loss",
 ]
+
+#: what needs more than NumPy, and where it is: imported when it is asked for
+_ON_DEMAND = {"SGD": "csoftmax._sgd", "SoftmaxClassifier": "csoftmax.classifier"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ON_DEMAND:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_ON_DEMAND[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ON_DEMAND})

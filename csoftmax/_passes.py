@@ -1,6 +1,6 @@
 """Passes over X that solvers make: Hessian-vector products, and many models at once.
 
-Private, for dense X. What they share with the
+Private. What they share with the
 losses of linear.py (features, options, threads, NaN and infinities, memory) is said there.
 """
 
@@ -41,7 +41,6 @@ def hvp(
     without bias; `bias` and `vbias`, its direction, come both or not at all.
     """
     data = _Data(W, X, rows, bias, shift, scale)
-    _checks.dense(data.X)
     if (bias is None) != (vbias is None):
         missing, given = ("bias", "vbias") if bias is None else ("vbias", "bias")
         raise ValueError(f"{missing} is None, but {given} is not: wanted both or neither")

@@ -211,7 +211,7 @@ def _rate(objective: Objective, options: SGD) -> float:
     for rows in np.array_split(sample, math.ceil(len(sample) / 16)):
         some = objective.features(rows)  # few at a time: features may be many, and sparse
         total += _sum(np.abs(some) if options.rule == "adam" else np.square(some))
-    return 2 * len(sample) / (total or 1.0)
+    return 2 * len(sample) / total if 0 < total < math.inf else 1.0
 
 
 def _split(n_rows: int, fraction: float, random: np.random.RandomState) -> tuple[Rows, Rows]:

@@ -21,6 +21,8 @@ from csoftmax.linear import linear_predict_proba, softmax_loss
 
 Array = npt.NDArray[Any]
 
+_SOME_ROWS = 256  # made dense, or float32, at a time
+
 
 class Objective:
     """Mean loss and l2 penalty over all rows of X, all of which `softmax_loss` has to accept.
@@ -183,25 +185,31 @@ class Objective:
         return out
 
     def mean_squares(self, rows: Array, weight: Array) -> Array:
-        """Weighted means of squares of sparse features, and of the intercept's 1: (D + 1, K).
+        """Weighted means of the features' squares, and of the intercept's 1: (D + 1, K).
 
-        sum_i weight_ik ((x_ij - shift_j) scale_j)**2 / n
+        sum_i weight_ik ((x_ij - shift_j) scale_j)**2 / n        for n rows
         """
+        out = np.zeros((self.shape[0], weight.shape[1]))
+        if not self.is_sparse:
+            for at in range(0, len(rows), _SOME_ROWS):
+                some = slice(at, at + _SOME_ROWS)
+                x = self.features(rows[some])
+                out += np.square(x, out=x).T @ weight[some]
+            return out / len(rows)
         X = self.X if len(rows) == self.n_rows else self.X[rows]
-        n, total = len(rows), weight.sum(axis=0)
-        out = np.empty((self.shape[0], weight.shape[1]))
-        out[-1] = total / n  # the features overwrite it where there is no intercept
+        total = weight.sum(axis=0)
+        out[-1] = total  # the features overwrite it where there is no intercept
         squares = X.multiply(X).T @ weight
         if self.shift is not None:
             squares += self.shift[:, None] ** 2 * total
             squares -= 2 * self.shift[:, None] * (X.T @ weight)
         if self.scale is not None:
             squares *= self.scale[:, None] ** 2
-        out[: self.n_features] = np.maximum(squares, 0) / n
-        return out
+        out[: self.n_features] = np.maximum(squares, 0)
+        return out / len(rows)
 
     def weights(self, rows: Array) -> Array:
         """Sample weights of some rows, relative to their mean over all rows."""
         if self.sample_weight is None:
-            return np.ones(len(rows), np.float32)
-        return np.asarray(self.sample_weight[rows] / self.mean_weight, np.float32)
+            return np.ones(len(rows))
+        return np.asarray(self.sample_weight[rows] / self.mean_weight, np.float64)

@@ -1,8 +1,8 @@
 """Minimisers of an objective (objective.py). Each pass over the data is the unit of cost.
 
-L-BFGS, and Newton's method with conjugate gradients, both in the metric of a sampled curvature
-(_curvature.py). They ask and are told: `trial` is where the loss is wanted next, `tell` gets it. So
-one loop minimises one model, and another many that share each pass over the data.
+L-BFGS, with and without l1, and Newton's method with conjugate gradients, all in the metric of a
+sampled curvature (_curvature.py). They ask and are told: `trial` is where the loss is wanted next,
+`tell` gets it. So one loop minimises one model, and another many that share each pass over X.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.linalg.blas import get_blas_funcs
 from threadpoolctl import ThreadpoolController
 
 from csoftmax import _curvature
@@ -75,10 +76,7 @@ class LBFGS:
         rounding = float(np.finfo(grad.dtype).eps) * abs(self.loss)
         lower = loss <= self.loss + ARMIJO * self.step * self.slope
         if lower or (loss <= self.loss + rounding and slope <= -0.8 * self.slope):
-            step, change = self.trial - self.theta, grad - self.grad
-            if (product := _dot(step, change)) > 0:
-                self.pairs.append((step, change, 1 / product))
-                del self.pairs[: len(self.pairs) - self.n_pairs]
+            self._remember(self.trial - self.theta, grad - self.grad)
             self.theta, self.loss, self.grad = self.trial, loss, grad
             self.iteration += 1
             return True
@@ -92,24 +90,22 @@ class LBFGS:
         """Set the next `trial`: a step of length 1 is tried first."""
         assert self.theta is not None
         self.curvature.update(self.theta, self.iteration)
+        self._aim()
+
+    def _aim(self) -> None:
+        assert self.theta is not None
         self.direction = self._direction()
         self.slope = _dot(self.grad, self.direction)
         self.step, self.trials = 1.0, 0
         self.trial = self.theta + self.direction
 
     def _direction(self) -> Array:
-        """Minus the approximate inverse Hessian times the gradient, by two loops over the pairs."""
-        q, factors = -self.grad, []
-        for step, change, rho in reversed(self.pairs):
-            factors.append(rho * _dot(step, q))
-            q -= _real(factors[-1], q) * change
-        q = self.curvature.solve(q)
-        if self.pairs:  # the curvature's size, along the last step
-            _, change, rho = self.pairs[-1]
-            q *= _real(1 / (rho * _dot(change, self.curvature.solve(change))), q)
-        for (step, change, rho), factor in zip(self.pairs, reversed(factors), strict=True):
-            q += _real(factor - rho * _dot(change, q), q) * step
-        return q
+        return two_loops(self.grad, self.pairs, self.curvature.solve)
+
+    def _remember(self, step: Array, change: Array) -> None:
+        if (product := _dot(step, change)) > 0:
+            self.pairs.append((step, change, 1 / product))
+            del self.pairs[: len(self.pairs) - self.n_pairs]
 
 
 class NewtonCG(LBFGS):
@@ -147,6 +143,111 @@ class NewtonCG(LBFGS):
         return step if step.any() else self.curvature.solve(-self.grad)
 
 
+class OrthantLBFGS(LBFGS):
+    """L-BFGS for a loss and l1 sum|W|, in a diagonal metric.
+
+    The loss is smooth as long as no coefficient changes its sign. So a step ends where it would: at
+    0. In the place of the gradient stands the smallest subgradient; coefficients that are 0, and 0
+    in it, are left out of the step, and of the pairs (s, y). Those that are not 0 may step against
+    the subgradient's sign: forbidding that, as OWL-QN does, takes twice the passes.
+
+    References
+    ----------
+    G. Andrew, J. Gao, "Scalable training of L1-regularized log-linear models", ICML 2007.
+    """
+
+    def __init__(
+        self, theta: Array, curvature: _curvature.Diagonal, l1: float, n_features: int
+    ) -> None:
+        super().__init__(theta, curvature)
+        self.diagonal, self.l1, self.n_features = curvature, l1, n_features
+        self.smooth: Array  # the gradient without l1
+
+    def tell(self, loss: float, grad: Array) -> bool:
+        """Take the loss and the gradient at `trial`, both without l1."""
+        loss += self.l1 * float(np.abs(self.trial[: self.n_features]).sum(dtype=np.float64))
+        if self.theta is not None:
+            step = self.trial - self.theta
+            if not loss <= self.loss + ARMIJO * min(_dot(self.grad, step), 0.0):
+                self.trials += 1
+                if self.trials >= MAX_TRIALS and self.pairs:  # they lie beyond many kinks: anew
+                    self.pairs = []
+                    self._aim()
+                    return False
+                self.stuck = self.trials >= 2 * MAX_TRIALS
+                self.step /= 2  # the loss has kinks along the path: no cubic
+                self.trial = self._cut(self.theta + _real(self.step, step) * self.direction)
+                return self.stuck
+            self._remember(step, grad - self.smooth)
+            self.iteration += 1
+        self.theta, self.loss, self.smooth = self.trial, loss, grad
+        self.grad = self._subgradient()
+        return True
+
+    def _aim(self) -> None:
+        super()._aim()
+        assert self.theta is not None
+        self.side = np.where(self.theta == 0, -np.sign(self.grad), np.sign(self.theta))
+        self.side[self.n_features :] = 0
+        self.trial = self._cut(self.trial)
+
+    def _subgradient(self) -> Array:
+        assert self.theta is not None
+        least = self.smooth.copy()
+        w, grad = self.theta[: self.n_features], least[: self.n_features]
+        at_zero = grad - np.clip(grad, -self.l1, self.l1)
+        grad += _real(self.l1, grad) * np.sign(w)
+        np.copyto(grad, at_zero, where=w == 0)
+        return least
+
+    def _cut(self, theta: Array) -> Array:
+        """0 for what has changed its sign."""
+        theta[theta * self.side < 0] = 0
+        return theta
+
+    def _direction(self) -> Array:
+        """As of L-BFGS, in the free coefficients alone."""
+        assert self.theta is not None
+        free = (self.theta != 0) | (self.grad != 0)
+        free[self.n_features :] = True
+        at = np.flatnonzero(free)  # few in the end: it pays to gather them
+        inverse = np.broadcast_to(self.diagonal.inverse, free.shape).ravel()[at]
+        gradient, theta = self.grad.ravel()[at], self.theta.ravel()[at]
+        pairs = []
+        for step, change, _ in self.pairs:
+            s, y = step.ravel()[at], change.ravel()[at]
+            if (product := _dot(s, y)) > 1e-8 * (_dot(s, s) * _dot(y, y)) ** 0.5:
+                pairs.append((s, y, 1 / product))
+        q = two_loops(gradient, pairs, lambda v: inverse * v)
+        q[(theta == 0) & (q * gradient >= 0) & (at < self.n_features * free.shape[1])] = 0
+        if not _dot(q, gradient) < 0:
+            self.pairs, q = [], -inverse * gradient
+        direction = np.zeros_like(self.grad)
+        direction.ravel()[at] = q
+        return direction
+
+
+def two_loops(
+    grad: Array, pairs: list[tuple[Array, Array, float]], solve: Callable[[Array], Array]
+) -> Array:
+    """Minus the approximate inverse Hessian times the gradient.
+
+    In place, for W may be larger than the caches: NumPy's temporaries cost more than a pass.
+    """
+    add = get_blas_funcs("axpy", dtype=grad.dtype)
+    q, factors = -grad, []
+    for step, change, rho in reversed(pairs):
+        factors.append(rho * _dot(step, q))
+        add(change.ravel(), q.ravel(), a=-factors[-1])
+    q = solve(q)
+    if pairs:  # the curvature's size, along the last step
+        _, change, rho = pairs[-1]
+        q *= _real(1 / (rho * _dot(change, solve(change))), q)
+    for (step, change, rho), factor in zip(pairs, reversed(factors), strict=True):
+        add(step.ravel(), q.ravel(), a=factor - rho * _dot(change, q))
+    return q
+
+
 def _dot(a: Array, b: Array) -> float:
     return float(np.vdot(a, b))
 
@@ -182,16 +283,24 @@ def minimise(
     objective: Objective,
     theta: Array,
     *,
-    solver: str = "auto",
+    newton: bool = False,
     l1: float = 0.0,
     tol: float = 1e-4,
     max_iter: int = 1000,
     on_iteration: Callable[[Array, Progress], bool] = lambda theta, progress: False,
 ) -> Solution:
-    """Minimise an objective from theta on, until no element of its gradient is above tol."""
+    """Minimise an objective, and l1 sum|W|, from theta on, until no |gradient| is above tol."""
     start = time.perf_counter()
-    theta = theta - theta.mean(axis=1, keepdims=True) if theta.shape[1] > 1 else theta
-    steps = LBFGS(theta, _curvature.of(objective))
+    if theta.shape[1] > 1 and not l1:  # the loss does not depend on it, and steps leave it
+        theta = theta - theta.mean(axis=1, keepdims=True)
+    steps: LBFGS
+    if l1:
+        metric = _curvature.Diagonal(objective)
+        steps = OrthantLBFGS(theta, metric, l1, objective.n_features)
+    elif newton:
+        steps = NewtonCG(theta, _curvature.of(objective), objective.hvp)
+    else:
+        steps = LBFGS(theta, _curvature.of(objective))
     lowest, smallest, since = np.inf, np.inf, 0
     with one_blas_thread():
         while True:

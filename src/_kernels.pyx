@@ -484,30 +484,31 @@ cdef void *run_sparse(linear_job *job, object X, int itemsize, int n_threads) ex
         plan_sparse_f64(job)
     cdef ptrdiff_t rounds = (job.blocks + job.round - 1) // job.round
     cdef size_t matrix = padded(job.D * job.row_length * itemsize)
-    cdef size_t wt = 0 if job.wt is not NULL else matrix
+    cdef size_t models = 1 if job.v is NULL else 2
+    cdef size_t wt = 0 if job.wt is not NULL else models * matrix
     cdef size_t dw = 0 if job.slot_dw is not NULL or predicts else matrix
-    cdef size_t row = job.ld * itemsize, g = job.round * job.block * row
-    cdef size_t doubles = padded(
-        (1 + job.C + job.round + pieces * (1 if job.shift is NULL else 1 + job.C)) * sizeof(double)
-    )
+    cdef size_t row = job.ld * itemsize, g = job.round * job.block * row, biases = models * row
+    cdef size_t doubles = padded((
+        1 + job.C + job.round + pieces * (1 if job.shift is NULL else 1 + models * job.C)
+    ) * sizeof(double))
     cdef void *base = NULL
     cdef char *memory = NULL
     parts = X.parts(n_threads)
     job.n_parts = n_threads
     job.parts = <const int64_t *> vector(parts, n_threads + 1, sizeof(int64_t))
-    memory = allocate(wt + dw + row + g + doubles + scratch * n_threads, &base)
+    memory = allocate(wt + dw + biases + g + doubles + scratch * n_threads, &base)
     if wt:
         job.wt = memory
     if dw:
         job.slot_dw = memory + wt
     job.folded_bias = memory + wt + dw
-    job.g = memory + wt + dw + row
-    job.slot_loss = <double *> (memory + wt + dw + row + g)
+    job.g = memory + wt + dw + biases
+    job.slot_loss = <double *> (memory + wt + dw + biases + g)
     job.slot_dbias = job.slot_loss + 1
     job.block_loss = job.slot_dbias + job.C
     job.square_sums = job.block_loss + job.round
     job.shift_sums = job.square_sums + pieces
-    memory += wt + dw + row + g + doubles
+    memory += wt + dw + biases + g + doubles
     memset(job.slot_loss, 0, (1 + job.C) * sizeof(double))
     with nogil, parallel(num_threads=n_threads):
         for unit in prange(pieces, schedule="static"):
@@ -662,7 +663,7 @@ def linear_hvp(
     cdef int itemsize = look_at_model(&job, X, W, rows, shift, scale, None)
     job.v = matrix(V, job.D, job.C, itemsize, job.v_stride)
     job.bias = vector(bias, 2 * job.C, itemsize)
-    aim(&job.target, len(X), job.C, itemsize, None, None, None, coef, 1, 0, 0)
+    aim(&job.target, X.shape[0], job.C, itemsize, None, None, None, coef, 1, 0, 0)
     job.dw = matrix(HV, job.D, job.C, itemsize, job.dw_stride)
     to_bias = vector(Hvbias, job.C, itemsize)
     job.reg, job.normalizers = reg, &normalizer

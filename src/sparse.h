@@ -247,7 +247,7 @@ static size_t FN(plan_sparse)(linear_job *job) {
     job->round = ROUND_BYTES / (job->block * row);
     job->round = FN(smaller)(job->round < 8 ? 8 : job->round, job->blocks);
     job->slots = 1;
-    const int w_in_place = job->C >= TILE && job->w_stride[1] == 1 && !job->shift;
+    const int w_in_place = job->C >= TILE && job->w_stride[1] == 1 && !job->shift && !job->v;
     const int dw_in_place = job->C >= TILE && job->dw_stride[1] == 1;
     job->wt = w_in_place ? (void *)job->w : NULL;
     job->ldw = w_in_place ? job->w_stride[0] : job->row_length;
@@ -267,19 +267,31 @@ INLINE void FN(add_squares)(const real *w, ptrdiff_t step, ptrdiff_t C, double *
     }
 }
 
-/* For one piece of the features: W -> wt, scaled; the sum of its squares; shift' wt; dw = 0. */
+/* W and, of a Hessian-vector product, V: both are read for scores */
+INLINE int FN(score_models)(const linear_job *job) { return job->v ? 2 : 1; }
+
+/* row d of W or V -> wt, scaled; adds shift' wt to some sums */
+INLINE void FN(copy_weights)(const linear_job *job, ptrdiff_t d, const real *w, ptrdiff_t step,
+                             real *wt, double *shifted) {
+    const double *shift = (const double *)job->shift, *scale = (const double *)job->scale;
+    for (ptrdiff_t c = 0; wt != w && c < job->row_length; c++)
+        wt[c] = c >= job->C ? 0 : scale ? (real)((double)w[c * step] * scale[d]) : w[c * step];
+    for (ptrdiff_t c = 0; shift && c < job->C; c++) shifted[c] += shift[d] * (double)wt[c];
+}
+
+/* For one piece of the features: W and V -> wt; the sum of W's squares; dw = 0. */
 static void FN(prepare_sparse)(const linear_job *job, ptrdiff_t piece) {
     const ptrdiff_t begin = piece * FEATURES, end = FN(smaller)(begin + FEATURES, job->D);
-    const ptrdiff_t step = job->w_stride[1];
-    const double *shift = (const double *)job->shift, *scale = (const double *)job->scale;
-    double *shifted = job->shift_sums + piece * job->C, squares[SQUARE_SUMS] = {0}, total = 0;
-    if (shift) memset(shifted, 0, (size_t)job->C * sizeof(double));
+    const ptrdiff_t step = job->w_stride[1], sums = FN(score_models)(job) * job->C;
+    double *shifted = job->shift_sums + piece * sums, squares[SQUARE_SUMS] = {0}, total = 0;
+    if (job->shift) memset(shifted, 0, (size_t)sums * sizeof(double));
     for (ptrdiff_t d = begin; d < end; d++) {
         const real *w = (const real *)job->w + d * job->w_stride[0];
         real *wt = (real *)job->wt + d * job->ldw;
-        for (ptrdiff_t c = 0; wt != w && c < job->row_length; c++)
-            wt[c] = c >= job->C ? 0 : scale ? (real)((double)w[c * step] * scale[d]) : w[c * step];
-        for (ptrdiff_t c = 0; shift && c < job->C; c++) shifted[c] += shift[d] * (double)wt[c];
+        FN(copy_weights)(job, d, w, step, wt, shifted);
+        if (job->v)
+            FN(copy_weights)(job, d, (const real *)job->v + d * job->v_stride[0], job->v_stride[1],
+                             wt + job->D * job->ldw, shifted + job->C);
         if (!job->slot_dw) continue; /* predictions */
         if (step == 1)
             FN(add_squares)(w, 1, job->C, squares);
@@ -291,17 +303,18 @@ static void FN(prepare_sparse)(const linear_job *job, ptrdiff_t piece) {
     job->square_sums[piece] = total;
 }
 
-/* the bias of the features as they are: bias - shift' wt */
+/* the bias of the features as they are: bias - shift' wt, for W and for V */
 static void FN(fold_bias)(const linear_job *job) {
     const real *bias = (const real *)job->bias;
-    real *folded = (real *)job->folded_bias;
-    for (ptrdiff_t c = 0; c < job->C; c++) {
+    const ptrdiff_t sums = FN(score_models)(job) * job->C;
+    for (ptrdiff_t k = 0; k < sums; k++) {
         double shifted = 0;
         for (ptrdiff_t piece = 0; job->shift && piece * FEATURES < job->D; piece++)
-            shifted += job->shift_sums[piece * job->C + c];
-        folded[c] = (real)((bias ? (double)bias[c] : 0) - shifted);
+            shifted += job->shift_sums[piece * sums + k];
+        real *folded = (real *)job->folded_bias + k / job->C * job->ld;
+        folded[k % job->C] = (real)((bias ? (double)bias[k] : 0) - shifted);
+        for (ptrdiff_t c = job->C; k % job->C == 0 && c < job->ld; c++) folded[c] = 0;
     }
-    for (ptrdiff_t c = job->C; c < job->ld; c++) folded[c] = 0;
 }
 
 INLINE Walk FN(walk_of)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t begin,
@@ -312,17 +325,17 @@ INLINE Walk FN(walk_of)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows, 
     return walk;
 }
 
-/* One block: scores -> predictions, or losses and their gradients, which are kept for the round. */
-static void FN(sparse_block)(const linear_job *job, ptrdiff_t block, char *scratch) {
-    const ptrdiff_t first = block * job->block, in_round = block % job->round;
-    const ptrdiff_t rows = FN(smaller)(job->N - first, job->block), panels = FN(panels)(job);
-    real *s = (real *)job->g + in_round * job->block * job->ld;
-    cube of_rows = {s, {job->ld, 1, 0}};
-    Desk desk;
+/* The scores of a block's rows by one model, 0 for W or 1 for V: class-major into the desk; `s` is
+   room for them row by row. */
+static void FN(sparse_scores)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows, int model,
+                              real *s, const Desk *desk) {
+    const cube of_rows = {s, {job->ld, 1, 0}};
+    const ptrdiff_t panels = FN(panels)(job);
+    const real *wt = (const real *)job->wt + model * job->D * job->ldw;
+    const real *bias = (const real *)job->folded_bias + model * job->ld;
     Entries e[2];
-    FN(lay_out)(job, scratch, &desk);
     memset(s, 0, (size_t)(rows * job->ld) * sizeof(real));
-    Walk walk = FN(walk_of)(job, first, rows, 0, job->D, job->wt, job->ldw);
+    Walk walk = FN(walk_of)(job, first, rows, 0, job->D, wt, job->ldw);
     FN(walk)(job, &walk, &e[0]);
     for (int now = 0; e[now].i < first + rows; now = !now) {
         FN(walk)(job, &walk, &e[!now]);
@@ -336,15 +349,32 @@ static void FN(sparse_block)(const linear_job *job, ptrdiff_t block, char *scrat
     for (ptrdiff_t i = 0; i < rows; i++)
         for (ptrdiff_t c = 0; c < job->ld; c += V) {
             real *to = s + i * job->ld + c;
-            FN(store)(to, FN(load)(to) + FN(load)((const real *)job->folded_bias + c));
+            FN(store)(to, FN(load)(to) + FN(load)(bias + c));
         }
     for (ptrdiff_t i = 0; i < rows; i += V)
-        FN(pack)(&of_rows, 1, job->C, i, FN(smaller)(rows - i, V), desk.S + i, job->block);
+        FN(pack)(&of_rows, 1, job->C, i, FN(smaller)(rows - i, V),
+                 desk->S + model * job->C * job->block + i, job->block);
+}
+
+/* One block: scores -> predictions, or losses and their gradients (of a Hessian-vector product,
+   what stands in their place), which are kept for the round. */
+static void FN(sparse_block)(const linear_job *job, ptrdiff_t block, char *scratch) {
+    const ptrdiff_t first = block * job->block, in_round = block % job->round;
+    const ptrdiff_t rows = FN(smaller)(job->N - first, job->block);
+    real *s = (real *)job->g + in_round * job->block * job->ld;
+    const cube of_rows = {s, {job->ld, 1, 0}};
+    Desk desk;
+    FN(lay_out)(job, scratch, &desk);
+    for (int model = 0; model < FN(score_models)(job); model++)
+        FN(sparse_scores)(job, first, rows, model, s, &desk);
     if (job->labels) FN(block_labels)(job, first, rows, &desk);
     if (job->proba.data) FN(block_proba)(job, first, rows, &desk);
     if (job->labels || job->proba.data) return;
     job->block_loss[in_round] = 0;
-    FN(block_loss)(job, first, rows, &desk, &job->block_loss[in_round]);
+    if (job->v)
+        FN(block_curvature)(job, first, rows, &desk);
+    else
+        FN(block_loss)(job, first, rows, &desk, &job->block_loss[in_round]);
     for (ptrdiff_t i = 0; i < rows; i += V)
         FN(unpack)(desk.G + i, job->block, 1, job->C, i, FN(smaller)(rows - i, V), &of_rows);
 }
@@ -396,14 +426,15 @@ INLINE void FN(merge_row)(const linear_job *job, ptrdiff_t d, const real *sum, c
 
 static void FN(merge_sparse)(const linear_job *job, ptrdiff_t piece) {
     const ptrdiff_t begin = piece * FEATURES, end = FN(smaller)(begin + FEATURES, job->D);
+    const ptrdiff_t *stride = job->v ? job->v_stride : job->w_stride;
     for (ptrdiff_t d = begin; d < end; d++) {
         const real *sum = (const real *)job->slot_dw + d * job->lddw;
-        const real *w = (const real *)job->w + d * job->w_stride[0];
+        const real *w = (const real *)(job->v ? job->v : job->w) + d * stride[0];
         real *dw = (real *)job->dw + d * job->dw_stride[0];
-        if (job->w_stride[1] == 1 && job->dw_stride[1] == 1) /* then the compiler uses vectors */
+        if (stride[1] == 1 && job->dw_stride[1] == 1) /* then the compiler uses vectors */
             FN(merge_row)(job, d, sum, w, 1, dw, 1);
         else
-            FN(merge_row)(job, d, sum, w, job->w_stride[1], dw, job->dw_stride[1]);
+            FN(merge_row)(job, d, sum, w, stride[1], dw, job->dw_stride[1]);
     }
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -297,3 +298,32 @@ def test_refusals():
     refused(ValueError, "out has shape (2, 3)", out=np.ones((2, 3)))
     V = np.ones((3, 2))
     refused(ValueError, "out overlaps V in memory", V=V, out=V)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_classes", [1, 2, 7, 17, 52])
+@pytest.mark.parametrize("options", ["plain", "all"])
+def test_csr_is_dense(isa: str, dtype: Any, n_classes: int, options: str) -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    rng = np.random.default_rng(n_classes)
+    X = sparse.random(90, 23, density=0.2, format="csr", dtype=dtype, random_state=0)
+    W, V = (rng.standard_normal((23, n_classes)).astype(dtype) for _ in range(2))
+    more: dict[str, Any] = {}
+    if options == "all":
+        more = {
+            "bias": rng.standard_normal(n_classes),
+            "vbias": rng.standard_normal(n_classes),
+            "sample_weight": rng.uniform(0, 2, 90),
+            "rows": rng.integers(0, 90, 70),
+            "shift": rng.standard_normal(23),
+            "scale": rng.uniform(0.5, 2, 23),
+        }
+    found = [hvp(W, data, V, 0.3, **more) for data in (X, X.toarray())]
+    tolerance = 1e-4 if dtype == np.float32 else 1e-11
+    for of_csr, of_dense in zip(*found, strict=True):
+        if of_dense is None:
+            assert of_csr is None
+        else:
+            np.testing.assert_allclose(of_csr, of_dense, rtol=tolerance, atol=tolerance)
+    again = [hvp(W, X, V, 0.3, n_threads=n, **more)[0].tobytes() for n in (1, 2, 3)]
+    assert len(set(again)) == 1

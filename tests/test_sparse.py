@@ -13,7 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csoftmax import linear_predict, linear_predict_proba, reference, softmax_loss, svm_loss
+from csoftmax import (
+    _dispatch,
+    linear_predict,
+    linear_predict_proba,
+    reference,
+    softmax_loss,
+    svm_loss,
+)
+from csoftmax._csr import Csr
 
 sparse = pytest.importorskip("scipy.sparse", reason="sparse rows need SciPy")
 
@@ -447,3 +455,18 @@ def test_other_arguments_stay_dense():
         arguments = {"W": np.ones((3, 2)), "X": X, "y": [0, 1, 1, 0], name: sparse.csr_array(X)}
         with pytest.raises(TypeError, match=f"{name} is a sparse csr_array: wanted a dense array"):
             softmax_loss(**arguments)
+
+
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+def test_kernels_never_leave_the_arrays(index):
+    """X that another thread changes after the check: what is out of range is left out."""
+    data, W = np.ones(6), np.ones((3, 5))
+    indices = np.array([-1, 0, 3, np.iinfo(index).min, 1, np.iinfo(index).max], index)
+    for indptr, counts in ([0, 3, 6], [1, 1]), ([0, 7, 6], [0, 0]), ([-1, 1, 99], [0, 0]):
+        X = Csr(data, indices, np.array(indptr, index), (2, 3))
+        for n_threads in (1, 2):
+            dW, y, coef = np.empty((3, 5)), np.zeros(2, np.int64), None
+            kernels = _dispatch.kernels
+            arguments = (W, X, None, None, None, None, y, None, coef, 0.0, 0.0, 0.0, 1.0, dW, None)
+            kernels.linear_loss_grad(kernels.LOSSES["cross_entropy"], *arguments, n_threads)
+            np.testing.assert_allclose(dW[:, 1], 0.2 * np.array([*counts, 0]), atol=1e-15)
