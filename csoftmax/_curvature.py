@@ -64,7 +64,7 @@ class Curvature(Protocol):
 def of(objective: Objective) -> Curvature:
     """The approximation that suits an objective."""
     D, K = objective.shape
-    if objective.n_rows * (D * K) ** 2 <= EXACT:
+    if objective.n_rows * (D * max(2, K)) ** 2 <= EXACT:
         return Exact(objective)
     if objective.is_sparse:
         return Diagonal(objective)
@@ -127,31 +127,42 @@ class Exact:
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
 
+    def _set_up(self) -> None:
+        objective, (D, K) = self.objective, self.objective.shape
+        self.rows = np.arange(objective.n_rows)
+        x = objective.features(self.rows, np.float64)
+        x *= np.sqrt(objective.weights(self.rows) / objective.n_rows)[:, None]
+        size = np.sqrt(np.square(x).sum(axis=0))
+        unit = 1 / np.where(size > 0, size, 1)  # features of any scale
+        x *= unit
+        self.squares = (x[:, :, None] * x[:, None, :]).reshape(-1, D * D)
+        self.unit = np.tile(unit, K)
+        self.penalty = np.tile(np.square(unit) * objective.l2, (K, 1)) + 1e-300
+        self.penalty[:, objective.n_features :] = 1e-300
+
     def update(self, theta: Array, iteration: int) -> None:
         """The Hessian at theta."""
-        objective, (D, K) = self.objective, self.objective.shape
         if iteration == 0:
-            self.rows = np.arange(objective.n_rows)
-            root = np.sqrt(objective.weights(self.rows) / objective.n_rows)
-            self.x = objective.features(self.rows, np.float64) * root[:, None]
-        d, c = np.arange(D), np.arange(K)
-        px = (objective.proba(theta, self.rows)[:, :, None] * self.x[:, None, :]).reshape(-1, K * D)
-        hessian = -(px.T @ px).reshape(K, D, K, D)
-        hessian[c, :, c] += (px.T @ self.x).reshape(K, D, D)
-        penalty = np.where(d < objective.n_features, objective.l2, 0.0)
-        hessian[c[:, None], d, c[:, None], d] += penalty
-        diagonal = np.einsum("cdcd->d", hessian) / K
-        if K > 1:  # a step along the direction without curvature costs nothing, nor does it help
-            hessian[:, d, :, d] += (diagonal / K)[:, None, None]
-        self.unit = np.tile(1 / np.sqrt(diagonal + 1e-300), K)
-        hessian = hessian.reshape(K * D, K * D) * self.unit[:, None] * self.unit
-        hessian.flat[:: K * D + 1] += RIDGE_EXACT
-        self.factor = dpotrf(hessian, overwrite_a=1)[0]
+            self._set_up()
+        D, K = self.objective.shape
+        p = self.objective.proba(theta, self.rows)
+        # Between classes diag(p) - p p', and in the direction without curvature, which gradients
+        # do not have, that of 1 / K.
+        between = (1.0 / K**2 if K > 1 else 0.0) - p[:, :, None] * p[:, None, :]
+        between = between.reshape(-1, K * K)
+        between[:, :: K + 1] += p
+        hessian = (between.T @ self.squares).reshape(K, K, D, D).transpose(0, 2, 1, 3)
+        hessian = hessian.reshape(K * D, K * D)
+        diagonal = hessian.ravel()[:: K * D + 1]
+        diagonal *= 1 + RIDGE_EXACT
+        diagonal += self.penalty.ravel()
+        self.factor = dpotrf(hessian.T, overwrite_a=1, clean=0)[0]
 
     def solve(self, grad: Array) -> Array:
         """P^-1 grad."""
         step = dpotrs(self.factor, self.unit * grad.T.ravel())[0]
-        return _without_mean((self.unit * step).reshape(grad.T.shape).T, grad)
+        step *= self.unit
+        return np.ascontiguousarray(step.reshape(grad.T.shape).T, grad.dtype)
 
 
 class Blocks:

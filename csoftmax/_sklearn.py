@@ -12,7 +12,11 @@ try:
         check_random_state,
         column_or_1d,
     )
-    from sklearn.utils._param_validation import Interval, StrOptions
+    from sklearn.utils._param_validation import (
+        Interval,
+        StrOptions,
+        validate_parameter_constraints,
+    )
     from sklearn.utils.class_weight import compute_class_weight
     from sklearn.utils.metadata_routing import UNUSED
     from sklearn.utils.multiclass import check_classification_targets
@@ -39,4 +43,5 @@ __all__ = [
     "compute_class_weight",
     "issparse",
     "validate_data",
+    "validate_parameter_constraints",
 ]

@@ -300,7 +300,7 @@ class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: i
 
     def _check_options(self) -> list[Callback]:
         """Refuse bad options before any work; return the callbacks as a list."""
-        self._validate_params()
+        _fit_checks.options(self)
         _fit_checks.threads(self.n_jobs)
         if self.solver == "newton-cg" and self.l1_ratio > 0:
             raise ValueError(
