@@ -105,10 +105,12 @@ class Objective:
         if rows is not None and self.sample_weight is not None:
             share = float(self.sample_weight[rows].mean(dtype=np.float64)) / self.mean_weight
         W, bias = self.model(theta)
-        grad = np.zeros((self.shape[0], self.n_classes), self.dtype)
+        grad = np.empty((self.shape[0], self.n_classes), self.dtype)
         in_kernel = share == 1.0 and not self.one_row
         loss = 0.0
-        if share > 0.0:  # it refuses rows without weight
+        if share == 0.0:  # softmax_loss refuses rows without weight
+            grad[...] = 0
+        else:
             loss, _, *dbias = softmax_loss(
                 W,
                 self.X,

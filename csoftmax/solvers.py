@@ -23,6 +23,7 @@ from csoftmax.objective import Array, Objective
 ARMIJO = 1e-4
 MAX_PRODUCTS = 50  #: with the Hessian, for a step of Newton's method
 MAX_TRIALS = 12  #: of a line search
+PAIRS = np.float32  #: what L-BFGS remembers, and computes with: steps need not be exact
 PATIENCE = 8  #: iterations without a new lowest loss or gradient: rounding is all that is left
 
 
@@ -76,7 +77,7 @@ class LBFGS:
         rounding = float(np.finfo(grad.dtype).eps) * abs(self.loss)
         lower = loss <= self.loss + ARMIJO * self.step * self.slope
         if lower or (loss <= self.loss + rounding and slope <= -0.8 * self.slope):
-            self._remember(self.trial - self.theta, grad - self.grad)
+            self._remember(self.theta, self.grad, grad)
             self.theta, self.loss, self.grad = self.trial, loss, grad
             self.iteration += 1
             return True
@@ -100,9 +101,13 @@ class LBFGS:
         self.trial = self.theta + self.direction
 
     def _direction(self) -> Array:
-        return two_loops(self.grad, self.pairs, self.curvature.solve)
+        return _without_mean(two_loops(self.grad, self.pairs, self.curvature.solve))
 
-    def _remember(self, step: Array, change: Array) -> None:
+    def _remember(self, theta: Array, before: Array, after: Array) -> None:
+        """Keep the step from theta to `trial`, and the gradient's change, if it grows along it."""
+        if not self.n_pairs:
+            return
+        step, change = _difference(self.trial, theta), _difference(after, before)
         if (product := _dot(step, change)) > 0:
             self.pairs.append((step, change, 1 / product))
             del self.pairs[: len(self.pairs) - self.n_pairs]
@@ -125,7 +130,7 @@ class NewtonCG(LBFGS):
         """Minus the inverse Hessian times the gradient, the better the smaller the gradient is."""
         assert self.theta is not None
         residual, step = -self.grad, np.zeros_like(self.grad)
-        conjugate = self.curvature.solve(residual)
+        conjugate = _without_mean(self.curvature.solve(residual))
         size = start = _dot(residual, conjugate)
         self.first = self.first or start
         wanted = start * min(0.25, (start / self.first) ** 0.5) if start > 0 else 0.0
@@ -135,12 +140,12 @@ class NewtonCG(LBFGS):
                 break
             step += _real(size / curved, step) * conjugate
             residual -= _real(size / curved, step) * product
-            solved = self.curvature.solve(residual)
+            solved = _without_mean(self.curvature.solve(residual))
             before, size = size, _dot(residual, solved)
             if size <= wanted:
                 break
             conjugate = solved + _real(size / before, step) * conjugate
-        return step if step.any() else self.curvature.solve(-self.grad)
+        return step if step.any() else _without_mean(self.curvature.solve(-self.grad))
 
 
 class OrthantLBFGS(LBFGS):
@@ -178,7 +183,7 @@ class OrthantLBFGS(LBFGS):
                 self.step /= 2  # the loss has kinks along the path: no cubic
                 self.trial = self._cut(self.theta + _real(self.step, step) * self.direction)
                 return self.stuck
-            self._remember(step, grad - self.smooth)
+            self._remember(self.theta, self.smooth, grad)
             self.iteration += 1
         self.theta, self.loss, self.smooth = self.trial, loss, grad
         self.grad = self._subgradient()
@@ -234,18 +239,30 @@ def two_loops(
 
     In place, for W may be larger than the caches: NumPy's temporaries cost more than a pass.
     """
-    add = get_blas_funcs("axpy", dtype=grad.dtype)
-    q, factors = -grad, []
+    if not pairs:
+        return solve(-grad)
+    add = get_blas_funcs("axpy", dtype=PAIRS)
+    q, factors = np.negative(grad, dtype=PAIRS, casting="same_kind"), []
     for step, change, rho in reversed(pairs):
         factors.append(rho * _dot(step, q))
         add(change.ravel(), q.ravel(), a=-factors[-1])
-    q = solve(q)
-    if pairs:  # the curvature's size, along the last step
-        _, change, rho = pairs[-1]
-        q *= _real(1 / (rho * _dot(change, solve(change))), q)
+    _, change, rho = pairs[-1]
+    size = 1 / (rho * _dot(change, solve(change)))  # the curvature's, along the last step
+    q = _real(size, q) * solve(q)
     for (step, change, rho), factor in zip(pairs, reversed(factors), strict=True):
         add(step.ravel(), q.ravel(), a=factor - rho * _dot(change, q))
-    return q
+    return q.astype(grad.dtype, copy=False)
+
+
+def _without_mean(step: Array) -> Array:
+    """The step without its mean over classes, as _curvature.py explains."""
+    if step.shape[1] > 1:
+        step -= step.mean(axis=1, keepdims=True)
+    return step
+
+
+def _difference(a: Array, b: Array) -> Array:
+    return np.subtract(a, b, out=np.empty(a.shape, PAIRS), casting="same_kind")
 
 
 def _dot(a: Array, b: Array) -> float:
@@ -307,7 +324,7 @@ def minimise(
             if not steps.tell(*objective.loss_grad(steps.trial)):
                 continue
             assert steps.theta is not None
-            gradient = float(np.abs(steps.grad).max())
+            gradient = float(max(steps.grad.max(), -steps.grad.min()))  # no copy of it
             if steps.iteration:
                 seconds = time.perf_counter() - start
                 line = Progress(steps.iteration, steps.loss, gradient, objective.passes, seconds)
