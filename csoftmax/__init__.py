@@ -5,7 +5,7 @@ Losses on logits (as `torch.nn.functional`): `cross_entropy`, `multiclass_hinge`
 their gradient. Losses of linear models (as the course CS231n): `softmax_loss`, `svm_loss`;
 `linear_predict`, `linear_predict_proba`. What they compute, in plain NumPy: `csoftmax.reference`.
 The estimator (as `sklearn.linear_model.LogisticRegression`): `SoftmaxClassifier`,
-and the options of its mini-batches, `SGD`.
+the options of its mini-batches, `SGD`, and as LogisticRegressionCV: `SoftmaxClassifierCV`.
 """
 
 from importlib import import_module
@@ -27,12 +27,14 @@ from csoftmax.linear import linear_predict, linear_predict_proba, softmax_loss, 
 if TYPE_CHECKING:
     from csoftmax._sgd import SGD
     from csoftmax.classifier import SoftmaxClassifier
+    from csoftmax.classifier_cv import SoftmaxClassifierCV
 
 __version__ = "0.1.0"
 
 __all__ = [
     "SGD",
     "SoftmaxClassifier",
+    "SoftmaxClassifierCV",
     "cross_entropy",
     "cross_entropy_with_grad",
     "linear_predict",
@@ -49,7 +51,11 @@ __all__ = [
 ]
 
 #: what needs more than NumPy, and where it is: imported when it is asked for
-_ON_DEMAND = {"SGD": "csoftmax._sgd", "SoftmaxClassifier": "csoftmax.classifier"}
+_ON_DEMAND = {
+    "SGD": "csoftmax._sgd",
+    "SoftmaxClassifier": "csoftmax.classifier",
+    "SoftmaxClassifierCV": "csoftmax.classifier_cv",
+}
 
 
 def __getattr__(name: str) -> Any:

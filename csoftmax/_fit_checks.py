@@ -6,7 +6,8 @@ the first loss or score that is not finite asks `finite_features` to name the el
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -158,6 +159,17 @@ def labels_or_probabilities(estimator: Any, y: Any, X: Any) -> tuple[Array, bool
     return target, soft
 
 
+def labels(estimator: Any, y: Any, X: Any) -> Array:
+    """The target as (N,) labels."""
+    target, soft = labels_or_probabilities(estimator, y, X)
+    if soft:
+        raise ValueError(
+            f"y should be a 1d array, got an array of shape {target.shape} instead: "
+            f"{type(estimator).__name__} wants labels, for its folds and scores"
+        )
+    return target
+
+
 def _probabilities(y: Any) -> Array:
     values = _checks.array("y", y)
     if values.dtype.kind != "f":
@@ -253,6 +265,44 @@ def total_weight(weights: Array | None, n_rows: int) -> float:
             "wanted at least one positive weight"
         )
     return total
+
+
+def training_masks(folds: Any, n_rows: int) -> npt.NDArray[np.bool_]:
+    """Which rows each fold is trained on: (n_folds, N)."""
+    masks = np.zeros((len(folds), n_rows), bool)
+    for i, (mask, (train, _)) in enumerate(zip(masks, folds, strict=True)):
+        rows = np.arange(n_rows)[train]
+        mask[rows] = True
+        if (different := int(mask.sum())) != len(rows) or not different:
+            raise ValueError(
+                f"fold {i} of cv trains on {len(rows)} rows, of which {different} are different: "
+                "wanted at least one, and none twice"
+            )
+    return masks
+
+
+def inverse_strengths(Cs: Any) -> npt.NDArray[np.float64]:
+    """The values of C: as many as an integer says, from 1e-4 to 1e4, or those given."""
+    if isinstance(Cs, Integral):
+        return np.logspace(-4, 4, int(Cs))
+    return _grid("Cs", Cs, "a positive integer, or positive numbers", lambda grid: grid > 0)
+
+
+def l1_ratios(value: Any) -> npt.NDArray[np.float64]:
+    """Shares of l1 in the penalty."""
+    return _grid("l1_ratios", value, "numbers from 0 to 1", lambda grid: abs(grid - 0.5) <= 0.5)
+
+
+def _grid(
+    name: str, value: Any, wanted: str, holds: Callable[[Array], Array]
+) -> npt.NDArray[np.float64]:
+    try:
+        grid = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        grid = np.empty(0)
+    if grid.ndim != 1 or not grid.size or not holds(grid).all():
+        raise ValueError(f"{name} is {value!r}: wanted {wanted}")
+    return grid
 
 
 def penalty(C: float, total: float) -> float:

@@ -65,6 +65,8 @@ class SGD:
         score, that end the fit.
     """
 
+    __module__ = "csoftmax"  # where users import it from; messages say so
+
     rule: str = "adam"
     learning_rate: float | str = "auto"
     momentum: float = 0.9

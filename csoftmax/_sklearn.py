@@ -6,6 +6,8 @@ try:
     from scipy.sparse import issparse
     from sklearn.base import BaseEstimator, ClassifierMixin
     from sklearn.exceptions import ConvergenceWarning
+    from sklearn.metrics import get_scorer, get_scorer_names, make_scorer
+    from sklearn.model_selection import check_cv
     from sklearn.utils import (
         assert_all_finite,
         check_consistent_length,
@@ -18,8 +20,16 @@ try:
         validate_parameter_constraints,
     )
     from sklearn.utils.class_weight import compute_class_weight
-    from sklearn.utils.metadata_routing import UNUSED
+    from sklearn.utils.metadata_routing import (
+        UNUSED,
+        MetadataRouter,
+        MethodMapping,
+        process_routing,
+    )
+    from sklearn.utils.metadata_routing import _raise_for_params as raise_for_params
+    from sklearn.utils.metadata_routing import _routing_enabled as routing_enabled
     from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import _check_method_params as check_method_params
     from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 except ImportError as error:
     raise ImportError(
@@ -32,16 +42,26 @@ __all__ = [
     "ClassifierMixin",
     "ConvergenceWarning",
     "Interval",
+    "MetadataRouter",
+    "MethodMapping",
     "StrOptions",
     "_check_sample_weight",
     "assert_all_finite",
     "check_classification_targets",
     "check_consistent_length",
+    "check_cv",
     "check_is_fitted",
+    "check_method_params",
     "check_random_state",
     "column_or_1d",
     "compute_class_weight",
+    "get_scorer",
+    "get_scorer_names",
     "issparse",
+    "make_scorer",
+    "process_routing",
+    "raise_for_params",
+    "routing_enabled",
     "validate_data",
     "validate_parameter_constraints",
 ]

@@ -187,15 +187,21 @@ class CheckedObjective(Objective):
     def loss_grad(self, theta: Array, rows: Array | None = None) -> tuple[float, Array]:
         """As of Objective."""
         loss, grad = super().loss_grad(theta, rows)
-        if self.estimator is not None and rows is None:
-            if not (np.isfinite(loss) and np.isfinite(grad).all()):
-                _fit_checks.finite_features(self.estimator, self.X)
-                raise ValueError(
-                    "the loss or its gradient is not finite at the start, though X is: its values "
-                    f"are too large for {self.dtype}. Scale them, or use standardize=True."
-                )
-            self.estimator = None
+        if rows is None:
+            self.check(loss, grad)
         return loss, grad
+
+    def check(self, loss: float, grad: Array) -> None:
+        """Refuse what is not finite, the first time."""
+        if self.estimator is None:
+            return
+        if not (np.isfinite(loss) and np.isfinite(grad).all()):
+            _fit_checks.finite_features(self.estimator, self.X)
+            raise ValueError(
+                "the loss or its gradient is not finite at the start, though X is: its values "
+                f"are too large for {self.dtype}. Scale them, or use standardize=True."
+            )
+        self.estimator = None
 
 
 class FitProgress:

@@ -23,7 +23,9 @@ from csoftmax.objective import Array, Objective
 ARMIJO = 1e-4
 MAX_PRODUCTS = 50  #: with the Hessian, for a step of Newton's method
 MAX_TRIALS = 12  #: of a line search
-PAIRS = np.float32  #: what L-BFGS remembers, and computes with: steps need not be exact
+#: elements from which L-BFGS remembers, and computes with, float32: such vectors exceed the caches,
+#: where their bytes are what costs, and steps need not be exact
+LARGE = 1 << 17
 PATIENCE = 8  #: iterations without a new lowest loss or gradient: rounding is all that is left
 
 
@@ -91,9 +93,10 @@ class LBFGS:
         """Set the next `trial`: a step of length 1 is tried first."""
         assert self.theta is not None
         self.curvature.update(self.theta, self.iteration)
-        self._aim()
+        self.aim()
 
-    def _aim(self) -> None:
+    def aim(self) -> None:
+        """As `propose`, in the metric as it is."""
         assert self.theta is not None
         self.direction = self._direction()
         self.slope = _dot(self.grad, self.direction)
@@ -111,6 +114,26 @@ class LBFGS:
         if (product := _dot(step, change)) > 0:
             self.pairs.append((step, change, 1 / product))
             del self.pairs[: len(self.pairs) - self.n_pairs]
+
+
+class Stop:
+    """Says after an iteration whether it was the last, and why."""
+
+    def __init__(self, tol: float, max_iter: int) -> None:
+        self.tol, self.max_iter = tol, max_iter
+        self.lowest = self.smallest = np.inf
+        self.since = 0
+
+    def reason(self, steps: LBFGS, gradient: float) -> str:
+        """As `Solution.stop_reason`; empty to go on."""
+        since = 0 if steps.loss < self.lowest or gradient < self.smallest else self.since + 1
+        self.lowest, self.smallest = min(self.lowest, steps.loss), min(self.smallest, gradient)
+        self.since = since
+        if gradient <= self.tol:
+            return "gradient"
+        if steps.stuck or since == PATIENCE:
+            return "loss"
+        return "max_iter" if steps.iteration >= self.max_iter else ""
 
 
 class NewtonCG(LBFGS):
@@ -177,7 +200,7 @@ class OrthantLBFGS(LBFGS):
                 self.trials += 1
                 if self.trials >= MAX_TRIALS and self.pairs:  # they lie beyond many kinks: anew
                     self.pairs = []
-                    self._aim()
+                    self.aim()
                     return False
                 self.stuck = self.trials >= 2 * MAX_TRIALS
                 self.step /= 2  # the loss has kinks along the path: no cubic
@@ -189,8 +212,9 @@ class OrthantLBFGS(LBFGS):
         self.grad = self._subgradient()
         return True
 
-    def _aim(self) -> None:
-        super()._aim()
+    def aim(self) -> None:
+        """As of LBFGS, but a step ends where a coefficient would change its sign."""
+        super().aim()
         assert self.theta is not None
         self.side = np.where(self.theta == 0, -np.sign(self.grad), np.sign(self.theta))
         self.side[self.n_features :] = 0
@@ -241,17 +265,20 @@ def two_loops(
     """
     if not pairs:
         return solve(-grad)
-    add = get_blas_funcs("axpy", dtype=PAIRS)
-    q, factors = np.negative(grad, dtype=PAIRS, casting="same_kind"), []
+    dtype = pairs[0][0].dtype
+    add = get_blas_funcs("axpy", dtype=dtype)
+    q, factors = np.negative(grad, dtype=dtype, casting="same_kind"), []
     for step, change, rho in reversed(pairs):
         factors.append(rho * _dot(step, q))
         add(change.ravel(), q.ravel(), a=-factors[-1])
     _, change, rho = pairs[-1]
     size = 1 / (rho * _dot(change, solve(change)))  # the curvature's, along the last step
-    q = _real(size, q) * solve(q)
+    q = solve(q)
+    q *= _real(size, q)
     for (step, change, rho), factor in zip(pairs, reversed(factors), strict=True):
         add(step.ravel(), q.ravel(), a=factor - rho * _dot(change, q))
-    return q.astype(grad.dtype, copy=False)
+    direction: Array = q.astype(grad.dtype, copy=False)
+    return direction
 
 
 def _without_mean(step: Array) -> Array:
@@ -262,7 +289,9 @@ def _without_mean(step: Array) -> Array:
 
 
 def _difference(a: Array, b: Array) -> Array:
-    return np.subtract(a, b, out=np.empty(a.shape, PAIRS), casting="same_kind")
+    out: Array = np.empty(a.shape, np.float32 if a.size >= LARGE else a.dtype)
+    np.subtract(a, b, out=out, casting="same_kind")
+    return out
 
 
 def _dot(a: Array, b: Array) -> float:
@@ -318,7 +347,7 @@ def minimise(
         steps = NewtonCG(theta, _curvature.of(objective), objective.hvp)
     else:
         steps = LBFGS(theta, _curvature.of(objective))
-    lowest, smallest, since = np.inf, np.inf, 0
+    stop = Stop(tol, max_iter)
     with one_blas_thread():
         while True:
             if not steps.tell(*objective.loss_grad(steps.trial)):
@@ -330,12 +359,6 @@ def minimise(
                 line = Progress(steps.iteration, steps.loss, gradient, objective.passes, seconds)
                 if on_iteration(steps.theta, line):
                     return Solution(steps.theta, steps.iteration, "callback")
-            since = 0 if steps.loss < lowest or gradient < smallest else since + 1
-            lowest, smallest = min(lowest, steps.loss), min(smallest, gradient)
-            if gradient <= tol:
-                return Solution(steps.theta, steps.iteration, "gradient")
-            if steps.stuck or since == PATIENCE:
-                return Solution(steps.theta, steps.iteration, "loss")
-            if steps.iteration >= max_iter:
-                return Solution(steps.theta, steps.iteration, "max_iter")
+            if reason := stop.reason(steps, gradient):
+                return Solution(steps.theta, steps.iteration, reason)
             steps.propose()
