@@ -3,7 +3,7 @@
 #   make demo     the worksheet on scikit-learn's digits, into demo-out/
 #   make test     all tests and all examples of the docs, against the installed wheel
 #   make lint     ruff, cython-lint, clang-format, mypy
-#   make bench    the benchmarks, some ten minutes: benchmarks/RESULTS.md, docs/img, docs/benchmarks.md
+#   make bench    the benchmarks, 40 minutes: benchmarks/*.md, docs/img, docs/benchmarks.md
 #
 # and for .ci/run: test-clang, test-serial, test-debug and test-sanitize, the tests on other builds.
 
@@ -44,8 +44,10 @@ lint: .venv/.dev
 	$(BIN)/mypy
 
 bench: .venv/.bench
+	-$(MAKE) .venv/.peers  # columns more, where they install
 	$(BIN)/python -P benchmarks/run.py
 	$(BIN)/python -P benchmarks/growth.py
+	$(BIN)/python -P benchmarks/fit.py
 
 clean:
 	rm -rf .venv build demo-out *.egg-info

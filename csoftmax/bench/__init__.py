@@ -4,8 +4,9 @@
     _jobs     what is computed, by whom, and what csoftmax is to reach
     _timing   each result checked, then medians of turns; peak memory
     _table    the results as text
+    _problems, _solvers, _choice    fits: what is minimised, by whom; the choice of C
 
-`csoftmax bench` shows a short table, `benchmarks/run.py` all of it.
+`csoftmax bench` shows a short table, `benchmarks/run.py` and `fit.py` all of it.
 """
 
 from csoftmax.bench._jobs import JOBS, Case, Job, select

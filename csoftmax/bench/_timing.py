@@ -292,14 +292,25 @@ def extra_memory(run: Run) -> int | None:
     C's allocations count as well as NumPy's. What the allocator kept of earlier calls is handed
     back first; the pages of the inputs must be there already.
     """
+    if (before := memory_before()) is None:
+        return None
+    run()
+    return max(0, most_memory() - before)
+
+
+def memory_before() -> int | None:
+    """Hand free memory back and start the high-water mark anew; return what is resident."""
     try:
         ctypes.CDLL(None).malloc_trim(0)
-        CLEAR.write_text("5")  # the high-water mark starts anew
+        CLEAR.write_text("5")
     except (OSError, AttributeError):  # not Linux, or not glibc
         return None
-    before = _status("VmRSS")
-    run()
-    return max(0, _status("VmHWM") - before)
+    return _status("VmRSS")
+
+
+def most_memory() -> int:
+    """Return the high-water mark of the resident memory."""
+    return _status("VmHWM")
 
 
 def _status(field: str) -> int:
