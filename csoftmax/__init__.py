@@ -25,16 +25,13 @@ from csoftmax.functional import (
 from csoftmax.linear import linear_predict, linear_predict_proba, softmax_loss, svm_loss
 
 if TYPE_CHECKING:
-    from csoftmax._sgd import SGD
-    from csoftmax.classifier import SoftmaxClassifier
-    from csoftmax.classifier_cv import SoftmaxClassifierCV
+    from csoftmax._sgd import SGD as SGD
+    from csoftmax.classifier import SoftmaxClassifier as SoftmaxClassifier
+    from csoftmax.classifier_cv import SoftmaxClassifierCV as SoftmaxClassifierCV
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "SGD",
-    "SoftmaxClassifier",
-    "SoftmaxClassifierCV",
     "cross_entropy",
     "cross_entropy_with_grad",
     "linear_predict",
@@ -50,7 +47,8 @@ __all__ = [
     "svm_loss",
 ]
 
-#: what needs more than NumPy, and where it is: imported when it is asked for
+#: What needs more than NumPy, and where it is: imported when it is asked for. Not in __all__:
+#: `from csoftmax import *` works without.
 _ON_DEMAND = {
     "SGD": "csoftmax._sgd",
     "SoftmaxClassifier": "csoftmax.classifier",

@@ -195,7 +195,7 @@ class SoftmaxClassifierCV(Predictions, ClassifierMixin, BaseEstimator):  # type:
         ConvergenceWarning
             If `max_iter` iterations did not suffice for `tol` in some of the fits.
         """
-        self._validate_params()
+        _fit_checks.options(self)
         Cs, ratios = _fit_checks.inverse_strengths(self.Cs), _fit_checks.l1_ratios(self.l1_ratios)
         X = _fit_checks.features(self, X, reset=True)
         y = _fit_checks.labels(self, y, X)

@@ -201,7 +201,8 @@ class Objective:
         X = self.X if len(rows) == self.n_rows else self.X[rows]
         total = weight.sum(axis=0)
         out[-1] = total  # the features overwrite it where there is no intercept
-        squares = X.multiply(X).T @ weight
+        squared = type(X)((np.square(X.data), X.indices, X.indptr), X.shape)
+        squares = squared.T @ weight
         if self.shift is not None:
             squares += self.shift[:, None] ** 2 * total
             squares -= 2 * self.shift[:, None] * (X.T @ weight)
