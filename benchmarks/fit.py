@@ -302,7 +302,7 @@ def times(results: Sequence[Result], distance: float) -> str:
             if result.met(distance)
             else f"**{result.fit.goal:g} missed**"
         )
-        count = "" if passes is None else f"{passes:g}"
+        count = "" if passes is None else f"{passes:.3g}"
         cells.append([str(result.fit), texts[0], count, *texts[1:], fastest, goal])
     return _table._grid(cells)
 
