@@ -21,7 +21,7 @@ from csoftmax import linear_predict, linear_predict_proba, reference, softmax_lo
 pytestmark = pytest.mark.usefixtures("isa")
 
 LADDER_N = [1, 2, 15, 16, 17, 33, 1000]
-LADDER_D = [1, 2, 7, 8, 15, 16, 17, 31, 33, 100, 784, 3073]
+LADDER_D = [1, 2, 7, 8, 15, 16, 17, 31, 33, 100, 512, 784, 3073]
 LADDER_C = [1, 2, 3, 5, 6, 7, 9, 10, 11, 20, 21, 100]
 FLOATS = ["float32", "float64"]
 X_DTYPES = ["float32", "float64", "uint8", "bool", "float16", "int32", ">f4", ">f8"]
