@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import importlib.metadata
 import json
 import statistics
 import sys
@@ -254,16 +253,9 @@ def whole_fits(problem: Problem, least: float, cap: float) -> dict[str, Way]:
 
 def document(results: Sequence[Result], choices: dict[str, _choice.Choice]) -> str:
     """Return all tables, as Markdown."""
-    versions = []
-    for name in PACKAGES:
-        try:
-            versions.append(f"{name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
-            versions.append(f"{name} missing")
     parts = [
         "# Results of the fits",
-        f"{bench.machine()}, {', '.join(versions)}, {_threads.default()} threads; "
-        f"{datetime.date.today()}.",
+        f"{bench.machine(*PACKAGES)}, {_threads.default()} threads; {datetime.date.today()}.",
         HOW,
     ]
     short = [f"- {r.fit}: goal missed at {d:g}" for r in results for d in DISTANCES if not r.met(d)]

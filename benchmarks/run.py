@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import importlib.metadata
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -119,15 +118,9 @@ def shortfalls(results: Sequence[bench.Result], isas: list[str], threads: list[i
 
 def document(results: Sequence[bench.Result], isas: list[str], threads: list[int]) -> str:
     """Return all tables, as Markdown."""
-    versions = []
-    for name in PACKAGES:
-        try:
-            versions.append(f"{name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
-            versions.append(f"{name} missing")
     parts = [
         "# Benchmark results",
-        f"{bench.machine()}, {', '.join(versions)}; {datetime.date.today()}.",
+        f"{bench.machine(*PACKAGES)}; {datetime.date.today()}.",
         HOW,
         "## The machine's limits",
         bench.peak_lines([bench.peaks(isa, n) for isa in isas for n in threads]),

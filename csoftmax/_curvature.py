@@ -136,8 +136,9 @@ class Exact:
         x *= unit
         self.squares = (x[:, :, None] * x[:, None, :]).reshape(-1, D * D)
         self.unit = np.tile(unit, K)
-        self.penalty = np.tile(np.square(unit) * objective.l2, (K, 1)) + 1e-300
-        self.penalty[:, objective.n_features :] = 1e-300
+        penalty = np.square(unit) * objective.l2
+        penalty[objective.n_features :] = 0
+        self.penalty = np.tile(penalty, K) + 1e-300
 
     def update(self, theta: Array, iteration: int) -> None:
         """The Hessian at theta."""
@@ -154,7 +155,7 @@ class Exact:
         hessian = hessian.reshape(K * D, K * D)
         diagonal = hessian.ravel()[:: K * D + 1]
         diagonal *= 1 + RIDGE_EXACT
-        diagonal += self.penalty.ravel()
+        diagonal += self.penalty
         self.factor = dpotrf(hessian.T, overwrite_a=1, clean=0)[0]
 
     def solve(self, grad: Array) -> Array:

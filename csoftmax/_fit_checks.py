@@ -70,15 +70,11 @@ def callables(given: Any) -> list[Any]:
 # ---- X -----------------------------------------------------------------------------------------
 
 
-def is_sparse(X: Any) -> bool:
-    """Whether X is a matrix or array of SciPy's sparse formats."""
-    return bool(issparse(X))
-
-
 def features(estimator: Any, X: Any, *, reset: bool) -> Any:
     """X as an array of float64, float32, uint8 or bool of any layout, or as CSR of floats."""
     dtype: Any = [np.float64, np.float32, np.uint8, np.bool_]
-    if is_sparse(X):
+    sparse = bool(issparse(X))  # not by its methods: a data frame's column may be called tocsr
+    if sparse:
         narrow = X.dtype in (np.uint8, np.bool_)
         dtype = np.float32 if narrow else [np.float64, np.float32]
     return validate_data(
@@ -94,7 +90,7 @@ def arithmetic(X: Any) -> np.dtype[Any]:
 def row_blocks(X: Any, width: int = 1) -> Iterator[slice]:
     """Rows in blocks of bounded memory, also for an array of `width` float64 a row beside X."""
     n_rows, stored = X.shape
-    if is_sparse(X):
+    if _checks.is_sparse(X):
         stored = X.nnz // max(1, n_rows)
     step = max(MIN_ROWS, BLOCK_BYTES // (8 * max(stored, width, 1)))
     for start in range(0, n_rows, step):
@@ -113,12 +109,12 @@ def finite_features(estimator: Any, X: Any) -> None:
         return
     for rows in row_blocks(X):
         block = X[rows]
-        values = block.data if is_sparse(block) else block
+        values = block.data if _checks.is_sparse(block) else block
         if all_finite(values):
             continue
         at = np.argwhere(~np.isfinite(values))[0]
         value = values[tuple(at)]
-        if is_sparse(block):
+        if _checks.is_sparse(block):
             row = int(np.searchsorted(block.indptr, at[0], side="right")) - 1
             column = int(block.indices[at[0]])
         else:
@@ -305,8 +301,8 @@ def _grid(
     return grid
 
 
-def penalty(C: float, total: float) -> float:
-    """1 / (C total): strength of the penalty beside the mean loss, in the range of float32."""
+def penalties(C: float, l1_ratio: float, total: float) -> tuple[float, float]:
+    """l2 and l1 beside the mean loss: shares of 1 / (C total), in the range of float32."""
     with np.errstate(over="ignore"):
         strength = float(1 / np.float64(C) / total)
     if not strength <= MAX_PENALTY:
@@ -314,4 +310,4 @@ def penalty(C: float, total: float) -> float:
             f"C is {C:g} and the sum of the weights {total:g}: "
             f"wanted a product of at least {1 / MAX_PENALTY:g}"
         )
-    return strength
+    return (1 - l1_ratio) * strength, l1_ratio * strength

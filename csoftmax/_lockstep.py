@@ -17,7 +17,7 @@ import numpy as np
 from csoftmax import _curvature
 from csoftmax._passes import stack_loss_grad
 from csoftmax.objective import Array, Objective
-from csoftmax.solvers import LBFGS, OrthantLBFGS, Solution, Stop, one_blas_thread
+from csoftmax.solvers import LBFGS, OrthantLBFGS, Solution, Stop, largest, one_blas_thread
 
 #: columns of the models of a pass, at most: that bounds its memory
 COLUMNS = 512
@@ -114,7 +114,7 @@ class Model:
             return False
         if not steps.stuck:
             self.found = found
-        self.stop_reason = self.stop.reason(steps, float(np.abs(steps.grad).max()))
+        self.stop_reason = self.stop.reason(steps, largest(steps.grad))
         return not self.stop_reason
 
     @property

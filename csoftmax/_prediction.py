@@ -32,6 +32,11 @@ class Predictions:
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "coef_")
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.sparse = True
+        return tags
+
     def predict(self, X: Any, *, out: Array | None = None) -> Array:
         """Class of the largest score of each row.
 
@@ -151,7 +156,7 @@ class Predictions:
     def _scores(self, X: Any, rows: slice, out: Array) -> None:
         block = X[rows]
         with np.errstate(over="ignore", invalid="ignore"):
-            if _fit_checks.is_sparse(block):
+            if _checks.is_sparse(block):
                 out[...] = block @ self.coef_.T
             else:
                 np.matmul(block.astype(self.coef_.dtype, copy=False), self.coef_.T, out=out)

@@ -30,7 +30,7 @@ import numpy.typing as npt
 from csoftmax import _checks
 from csoftmax.linear import linear_predict
 from csoftmax.objective import Objective
-from csoftmax.solvers import Progress, Solution
+from csoftmax.solvers import Progress, Solution, largest
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
@@ -164,7 +164,7 @@ def minimise(
         if held_out is None or cost < best:
             kept = result
         best = min(best, cost)
-        gradient = float(np.abs(state.velocity).max())  # of the mean of the last ones
+        gradient = largest(state.velocity)  # of the mean of the last ones
         seconds = time.perf_counter() - start
         if on_iteration(kept, Progress(n_iter, loss, gradient, objective.passes, seconds)):
             reason = "callback"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from csoftmax import _fit_checks
+from csoftmax import _checks, _fit_checks
 from csoftmax._sgd import State
 from csoftmax._sklearn import compute_class_weight
 from csoftmax.objective import Objective
@@ -124,7 +124,7 @@ class Moments:
 def _block_moments(block: Any, weights: Array, total: float) -> tuple[Array, Array]:
     """Mean of a block's columns, and the sum of squares around it."""
     with np.errstate(over="ignore", invalid="ignore"):
-        if _fit_checks.is_sparse(block):
+        if _checks.is_sparse(block):
             block = block.astype(np.float64)
             mean = block.T @ weights / total
             squares = block.power(2).T @ weights - mean**2 * total
@@ -202,6 +202,35 @@ class CheckedObjective(Objective):
                 f"are too large for {self.dtype}. Scale them, or use standardize=True."
             )
         self.estimator = None
+
+
+def mean_loss(
+    estimator: Any,
+    X: Any,
+    target: Array,
+    n_classes: int,
+    weights: Array | None,
+    scaling: Scaling,
+    l2: float = 0.0,
+) -> CheckedObjective:
+    """The objective that an estimator's parameters ask for."""
+    dtype = _fit_checks.arithmetic(X)
+    return CheckedObjective(
+        X,
+        target.astype(dtype, copy=False) if target.ndim == 2 else target,
+        n_classes,
+        dtype,
+        l2=l2,
+        fit_intercept=estimator.fit_intercept,
+        one_row=n_classes == 2,
+        sample_weight=_checks.weights(
+            "weights", weights, X.shape[0], dtype, "row of X", relative=True
+        ),
+        label_smoothing=estimator.label_smoothing,
+        shift=scaling.shift,
+        scale=scaling.scale,
+        n_threads=_fit_checks.threads(estimator.n_jobs),
+    )
 
 
 class FitProgress:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from csoftmax import _checks, _fit_checks, _sgd, _training, solvers
+from csoftmax import _fit_checks, _sgd, _training, solvers
 from csoftmax._prediction import Predictions
 from csoftmax._sgd import SGD, State, epoch
 from csoftmax._sklearn import (
@@ -212,12 +212,12 @@ class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: i
             If `max_iter` iterations did not suffice for `tol`.
         """
         callbacks = self._check_options()
-        objective, classes, seen, scaling = self._problem(X, y, sample_weight)
+        objective, l1, classes, seen, scaling = self._problem(X, y, sample_weight)
         theta = self._start(objective, classes, scaling, warm=self.warm_start)
         model = partial(scaling.raw, fit_intercept=self.fit_intercept)
         recorder = Recorder(model, callbacks, self.verbose > 0)
         try:
-            solution = self._minimise(objective, theta, self._penalty(seen)[1], recorder)
+            solution = self._minimise(objective, theta, l1, recorder)
         except KeyboardInterrupt:
             if recorder.theta is not None:
                 n_iter = len(recorder.history["loss"])
@@ -270,12 +270,13 @@ class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: i
         weights = self._look(seen, X, target, known, sample_weight)
         scaling = seen.scaling(self.fit_intercept)
 
-        objective = self._objective(X, target, known, weights, seen, scaling)
+        l2, l1 = self._penalties(seen)
+        objective = _training.mean_loss(self, X, target, len(known), weights, scaling, l2)
         theta = self._start(objective, known, scaling, warm=not first)
         options = self.solver if isinstance(self.solver, SGD) else SGD()
         if seen.solver is None or seen.solver.theta.shape != theta.shape:
             seen.solver = State(theta)
-        random, l1 = check_random_state(self.random_state), self._penalty(seen)[1]
+        random = check_random_state(self.random_state)
         epoch(objective, options, seen.solver, random, l1=l1)
         theta = seen.solver.result(l1)
         if not np.isfinite(theta).all():
@@ -311,8 +312,8 @@ class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: i
 
     def _problem(
         self, X: Any, y: Any, sample_weight: Any
-    ) -> tuple[CheckedObjective, Array, Seen, Scaling]:
-        """What `fit` is to minimise."""
+    ) -> tuple[CheckedObjective, float, Array, Seen, Scaling]:
+        """What `fit` is to minimise: a loss, and the strength of l1."""
         X = _fit_checks.features(self, X, reset=True)
         target, soft = _fit_checks.labels_or_probabilities(self, y, X)
         _fit_checks.no_class_weight(self.class_weight, soft=soft, partial=False)
@@ -324,9 +325,10 @@ class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: i
         seen = Seen()
         weights = self._look(seen, X, target, classes, sample_weight)
         scaling = seen.scaling(self.fit_intercept)
-        objective = self._objective(X, target, classes, weights, seen, scaling)
+        l2, l1 = self._penalties(seen)
+        objective = _training.mean_loss(self, X, target, len(classes), weights, scaling, l2)
         objective.estimator = self
-        return objective, classes, seen, scaling
+        return objective, l1, classes, seen, scaling
 
     def _look(
         self, seen: Seen, X: Any, target: Array, classes: Array, sample_weight: Any
@@ -339,36 +341,9 @@ class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: i
             seen.moments = (seen.moments or Moments(X.shape[1])).add(X, given)
         return weights
 
-    def _penalty(self, seen: Seen) -> tuple[float, float]:
+    def _penalties(self, seen: Seen) -> tuple[float, float]:
         """l2 and l1 beside the mean loss."""
-        strength = _fit_checks.penalty(self.C, seen.weight)
-        return (1 - self.l1_ratio) * strength, self.l1_ratio * strength
-
-    def _objective(
-        self,
-        X: Any,
-        target: Array,
-        classes: Array,
-        weights: Array | None,
-        seen: Seen,
-        scaling: Scaling,
-    ) -> CheckedObjective:
-        dtype = _fit_checks.arithmetic(X)
-        rows = _checks.weights("weights", weights, X.shape[0], dtype, "row of X", relative=True)
-        return CheckedObjective(
-            X,
-            target.astype(dtype, copy=False) if target.ndim == 2 else target,
-            len(classes),
-            dtype,
-            l2=self._penalty(seen)[0],
-            fit_intercept=self.fit_intercept,
-            one_row=len(classes) == 2,
-            sample_weight=rows,
-            label_smoothing=self.label_smoothing,
-            shift=scaling.shift,
-            scale=scaling.scale,
-            n_threads=_fit_checks.threads(self.n_jobs),
-        )
+        return _fit_checks.penalties(self.C, self.l1_ratio, seen.weight)
 
     def _start(
         self, objective: CheckedObjective, classes: Array, scaling: Scaling, warm: bool
@@ -406,8 +381,3 @@ class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: i
             ConvergenceWarning,
             stacklevel=3,
         )
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags

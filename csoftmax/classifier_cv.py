@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from csoftmax import _checks, _fit_checks, _sklearn, _training, solvers
+from csoftmax import _fit_checks, _sklearn, _training, solvers
 from csoftmax._lockstep import Lockstep
 from csoftmax._prediction import Predictions
 from csoftmax._sklearn import BaseEstimator, ClassifierMixin, Interval, StrOptions
@@ -287,25 +287,11 @@ class SoftmaxClassifierCV(Predictions, ClassifierMixin, BaseEstimator):  # type:
         self, X: Any, index: Array, classes: Array, given: Array | None, weights: Array | None
     ) -> tuple[CheckedObjective, Scaling]:
         """The loss over all rows."""
-        scaling, dtype = Scaling(), _fit_checks.arithmetic(X)
+        scaling = Scaling()
         if self.standardize:
             scaling = Moments(X.shape[1]).add(X, given).scaling(self.fit_intercept)
         _fit_checks.total_weight(weights, X.shape[0])
-        objective = CheckedObjective(
-            X,
-            index,
-            len(classes),
-            dtype,
-            fit_intercept=self.fit_intercept,
-            one_row=len(classes) == 2,
-            sample_weight=_checks.weights(
-                "weights", weights, X.shape[0], dtype, "row of X", relative=True
-            ),
-            label_smoothing=self.label_smoothing,
-            shift=scaling.shift,
-            scale=scaling.scale,
-            n_threads=_fit_checks.threads(self.n_jobs),
-        )
+        objective = _training.mean_loss(self, X, index, len(classes), weights, scaling)
         objective.estimator = self
         return objective, scaling
 
@@ -331,9 +317,7 @@ class SoftmaxClassifierCV(Predictions, ClassifierMixin, BaseEstimator):  # type:
     ) -> solvers.Solution:
         """The model of all rows, with the best penalty."""
         total = _fit_checks.total_weight(weights, objective.n_rows)
-        strength = _fit_checks.penalty(self.C_, total)
-        objective.l2 = (1 - self.l1_ratio_) * strength
-        l1 = self.l1_ratio_ * strength
+        objective.l2, l1 = _fit_checks.penalties(self.C_, self.l1_ratio_, total)
         return solvers.minimise(objective, theta, l1=l1, tol=self.tol, max_iter=self.max_iter)
 
     def _raw(self, thetas: Array, scaling: Scaling) -> Array:
@@ -371,11 +355,6 @@ class SoftmaxClassifierCV(Predictions, ClassifierMixin, BaseEstimator):  # type:
             stacklevel=3,
         )
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
 
 def _penalties(
     Cs: Array, ratios: Array, masks: Array, weights: Array | None
@@ -385,9 +364,12 @@ def _penalties(
         _fit_checks.total_weight(None if weights is None else weights[mask], mask.sum())
         for mask in masks
     ]
-    strength = np.array([[_fit_checks.penalty(C, total) for total in totals] for C in Cs])
-    share = ratios[:, None]
-    return (1 - share) * strength[:, None], share * strength[:, None]
+    found = [
+        [[_fit_checks.penalties(C, ratio, total) for total in totals] for ratio in ratios]
+        for C in Cs
+    ]
+    l2, l1 = np.moveaxis(np.array(found), -1, 0)
+    return l2, l1
 
 
 def _best(scores: Array) -> tuple[Array, Array]:

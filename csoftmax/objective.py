@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from csoftmax import _threads
+from csoftmax import _checks, _threads
 from csoftmax._passes import hvp
 from csoftmax.linear import linear_predict_proba, softmax_loss
 
@@ -79,7 +79,7 @@ class Objective:
     @property
     def is_sparse(self) -> bool:
         """Whether X is CSR."""
-        return not isinstance(self.X, np.ndarray)
+        return _checks.is_sparse(self.X)
 
     @property
     def threads(self) -> int:

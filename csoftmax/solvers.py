@@ -298,6 +298,11 @@ def _dot(a: Array, b: Array) -> float:
     return float(np.vdot(a, b))
 
 
+def largest(values: Array) -> float:
+    """The largest |element|, without an array of them."""
+    return float(max(values.max(), -values.min()))
+
+
 def _real(x: float, like: Array) -> Any:
     """A number of an array's dtype, which keeps that of a product."""
     return like.dtype.type(x)
@@ -353,7 +358,7 @@ def minimise(
             if not steps.tell(*objective.loss_grad(steps.trial)):
                 continue
             assert steps.theta is not None
-            gradient = float(max(steps.grad.max(), -steps.grad.min()))  # no copy of it
+            gradient = largest(steps.grad)
             if steps.iteration:
                 seconds = time.perf_counter() - start
                 line = Progress(steps.iteration, steps.loss, gradient, objective.passes, seconds)

@@ -51,18 +51,23 @@ def data_dir() -> Path:
 
 @pytest.fixture
 def run_python(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run code in a fresh interpreter, from an empty folder, with more or other environment.
+    """Run code, or a script, in a fresh interpreter, from an empty folder, with more environment.
 
     `check=False` where it is to fail; `under` are words of the command line before Python's own.
     """
 
     def run(
-        code: str, *, check: bool = True, under: tuple[str, ...] = (), **environment: str
+        code: str | Path,
+        *arguments: object,
+        check: bool = True,
+        under: tuple[str, ...] = (),
+        **environment: str,
     ) -> subprocess.CompletedProcess[str]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("CSOFTMAX_")}
         clean.pop("OMP_NUM_THREADS", None)
+        program = [code] if isinstance(code, Path) else ["-c", code]
         done = subprocess.run(
-            [*under, sys.executable, "-P", "-c", code],
+            [*under, sys.executable, "-P", *program, *map(str, arguments)],
             env=clean | environment,
             cwd=tmp_path,
             capture_output=True,

@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks, estimator_html_repr
 
 import csoftmax
-from csoftmax import SoftmaxClassifier
+from csoftmax import SoftmaxClassifier, SoftmaxClassifierCV
 
 X, y = load_iris(return_X_y=True)
 
@@ -63,13 +63,14 @@ def test_estimator_checks(estimator, check):
     check(estimator)
 
 
-def test_array_api_check(run_python):
-    code = """if True:
-        from csoftmax import SoftmaxClassifier
+@pytest.mark.parametrize("estimator", ["SoftmaxClassifier", "SoftmaxClassifierCV"])
+def test_array_api_check(run_python, estimator):
+    code = f"""if True:
+        from csoftmax import {estimator}
         from sklearn.utils.estimator_checks import estimator_checks_generator
         found = [
             (estimator, check)
-            for estimator, check in estimator_checks_generator(SoftmaxClassifier())
+            for estimator, check in estimator_checks_generator({estimator}())
             if "array_api" in check.func.__name__
         ]
         for estimator, check in found:
@@ -80,6 +81,8 @@ def test_array_api_check(run_python):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:The least populated class:UserWarning")
+@pytest.mark.parametrize("estimator", [SoftmaxClassifier, SoftmaxClassifierCV])
 @pytest.mark.parametrize(
     "check",
     [
@@ -89,8 +92,8 @@ def test_array_api_check(run_python):
         "check_param_validation",
     ],
 )
-def test_checks_that_scikit_learn_has_for_its_own(check):
-    getattr(estimator_checks, check)("SoftmaxClassifier", SoftmaxClassifier())
+def test_checks_that_scikit_learn_has_for_its_own(check, estimator):
+    getattr(estimator_checks, check)(estimator.__name__, estimator())
 
 
 def test_clone_and_params():

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-
-
-def run(tmp_path, script, *arguments, check=True, **environment):
-    done = subprocess.run(
-        [sys.executable, "-P", EXAMPLES / script, *map(str, arguments)],
-        env=os.environ | environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert not check or done.returncode == 0, done.stderr
-    return done
 
 
 def numbers(pattern, text):
@@ -42,27 +26,27 @@ def test_all_are_tested():
 ACCURACY = r"accuracy: ([\d.]+)\D+([\d.]+) on"
 
 
-def test_images(tmp_path):
-    out = run(tmp_path, "images.py").stdout
+def test_images(run_python):
+    out = run_python(EXAMPLES / "images.py").stdout
     assert out.startswith("digits: 1437 images of (8, 8), uint8")
     assert min(numbers(ACCURACY, out)) > 0.85
 
 
 @pytest.mark.parametrize(("folder", "least"), [("mnist", 0.92), ("cifar-10-batches-bin", 0.39)])
-def test_real_images(tmp_path, data_dir, folder, least):
-    out = run(tmp_path, "images.py", data_dir / folder).stdout
+def test_real_images(run_python, data_dir, folder, least):
+    out = run_python(EXAMPLES / "images.py", data_dir / folder).stdout
     assert min(numbers(ACCURACY, out)) > least
 
 
-def test_soft_labels(tmp_path):
-    out = run(tmp_path, "soft_labels.py").stdout
+def test_soft_labels(run_python):
+    out = run_python(EXAMPLES / "soft_labels.py").stdout
     losses = [float(x) for x in re.findall(r"log loss of new opinions ([\d.]+)", out)]
     assert len(losses) == 4
     assert losses[1] < losses[0]
     assert losses[3] < losses[2]
 
 
-def test_text(tmp_path):
+def test_text(run_python, tmp_path):
     rng = np.random.default_rng(0)
     for part in ("train", "test"):
         lines = []
@@ -72,22 +56,22 @@ def test_text(tmp_path):
             lines.append(f"{label + 1} " + " ".join(f"{word}:1" for word in sorted(words)))
         (tmp_path / f"tiny.{part}.svm").write_text("\n".join(lines) + "\n")
     (tmp_path / "tiny.vocab.txt").write_text("\n".join(f"word{i}" for i in range(1, 20)))
-    out = run(tmp_path, "text.py", "tiny.train.svm").stdout
+    out = run_python(EXAMPLES / "text.py", "tiny.train.svm").stdout
     assert numbers(ACCURACY, out) == [1.0, 1.0]
     for label in (1, 2, 3):
         assert re.search(rf"^  {label} +word{label},", out, re.M)
 
 
-def test_real_text(tmp_path, data_dir):
-    out = run(tmp_path, "text.py", CSOFTMAX_DATA=str(data_dir)).stdout
+def test_real_text(run_python, data_dir):
+    out = run_python(EXAMPLES / "text.py", CSOFTMAX_DATA=str(data_dir)).stdout
     assert out.startswith("20news-bydate: 11314 texts")
     assert numbers(ACCURACY, out)[1] > 0.84
     assert "rec.sport.hockey" in out
     assert "nhl" in out
 
 
-def test_text_without_data(tmp_path):
-    done = run(tmp_path, "text.py", check=False, CSOFTMAX_DATA=str(tmp_path))
+def test_text_without_data(run_python, tmp_path):
+    done = run_python(EXAMPLES / "text.py", check=False, CSOFTMAX_DATA=str(tmp_path))
     assert done.returncode == 1
     assert "no 20news-bydate.train.svm or reuters-single.train.svm in" in done.stderr
     assert "Traceback" not in done.stderr

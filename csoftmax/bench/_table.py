@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -76,14 +77,21 @@ def peak_lines(found: Sequence[Peaks]) -> str:
     return _grid(cells)
 
 
-def machine() -> str:
-    """Return the machine and the versions, as one line."""
+def machine(*packages: str) -> str:
+    """Return the machine and the versions, of these packages too, as one line."""
     config, where = show_config(mode="dicts"), host()
     return (
         f"{where['processor']}, {where['cores']} cores, {where['system']}; csoftmax "
         f"{config['version']} ({config['compiler']}), Python {where['python']}, "
-        f"NumPy {config['numpy']}"
+        f"NumPy {config['numpy']}" + "".join(f", {name} {_version(name)}" for name in packages)
     )
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "missing"
 
 
 def _megabytes(size: int | None) -> str:
