@@ -28,10 +28,6 @@ cdef extern from *:
 
 include "kernels.pxi"
 
-ctypedef fused real:
-    float
-    double
-
 ctypedef fused integer:
     int32_t
     int64_t
@@ -395,41 +391,23 @@ cdef int look_at_model(
     return <int> itemsize
 
 
-cdef void prepare(const linear_job *job, ptrdiff_t piece, const real *dtype) noexcept nogil:
-    if real is float:
-        prepare_f32(job, piece)
-    else:
-        prepare_f64(job, piece)
+# A unit of a stage of a pass over X, for float or double, dense or CSR rows.
+ctypedef void (*stage_worker)(
+    const linear_job *job, int stage, ptrdiff_t unit, char *scratch
+) noexcept nogil
 
 
-cdef void work_on_slot(
-    const linear_job *job, ptrdiff_t slot, char *scratch, const real *dtype
-) noexcept nogil:
-    if real is float:
-        linear_slot_f32(job, slot, scratch)
-    else:
-        linear_slot_f64(job, slot, scratch)
-
-
-cdef void merge(const linear_job *job, ptrdiff_t piece, const real *dtype) noexcept nogil:
-    if real is float:
-        merge_f32(job, piece)
-    else:
-        merge_f64(job, piece)
-
-
-cdef void *run_linear(linear_job *job, const real *dtype, int n_threads) except NULL:
+cdef void *run_linear(linear_job *job, int itemsize, int n_threads) except NULL:
     """One pass. Returns its work space, which the caller frees when it has read the sums in it."""
-    cdef size_t scratch, wt, dw
-    cdef ptrdiff_t piece, slot, merges, pieces = (job.D + FEATURES - 1) // FEATURES
+    cdef bint is_float = itemsize == sizeof(float)
+    cdef stage_worker work = linear_unit_f32 if is_float else linear_unit_f64
+    cdef size_t scratch = plan_linear_f32(job) if is_float else plan_linear_f64(job)
+    cdef size_t wt, dw
+    cdef ptrdiff_t unit, merges, pieces = (job.D + FEATURES - 1) // FEATURES
     cdef void *base = NULL
     cdef char *memory
     cdef bint predicts
-    if real is float:
-        scratch = plan_linear_f32(job)
-    else:
-        scratch = plan_linear_f64(job)
-    wt = padded(job.C * job.ld * sizeof(real))
+    wt = padded(job.C * job.ld * itemsize)
     predicts = job.labels is not NULL or job.proba.data is not NULL
     dw = 0 if predicts else wt
     if job.v is not NULL:
@@ -449,30 +427,21 @@ cdef void *run_linear(linear_job *job, const real *dtype, int n_threads) except 
     merges = 0 if predicts else pieces
     if n_threads == 1:  # a parallel region of one thread costs 1.1 us (libgomp)
         with nogil:
-            for piece in range(pieces):
-                prepare(job, piece, dtype)
-            for slot in range(job.slots):
-                work_on_slot(job, slot, memory, dtype)
-            for piece in range(merges):
-                merge(job, piece, dtype)
+            for unit in range(pieces):
+                work(job, PREPARE, unit, NULL)
+            for unit in range(job.slots):
+                work(job, BLOCKS, unit, memory)
+            for unit in range(merges):
+                work(job, MERGE, unit, NULL)
         return base
     with nogil, parallel(num_threads=n_threads):
-        for piece in prange(pieces, schedule="static"):
-            prepare(job, piece, dtype)
-        for slot in prange(job.slots, schedule="dynamic"):
-            work_on_slot(job, slot, memory + scratch * threadid(), dtype)
-        for piece in prange(merges, schedule="static"):
-            merge(job, piece, dtype)
+        for unit in prange(pieces, schedule="static"):
+            work(job, PREPARE, unit, NULL)
+        for unit in prange(job.slots, schedule="dynamic"):
+            work(job, BLOCKS, unit, memory + scratch * threadid())
+        for unit in prange(merges, schedule="static"):
+            work(job, MERGE, unit, NULL)
     return base
-
-
-cdef void sparse_unit(
-    const linear_job *job, int itemsize, int stage, ptrdiff_t unit, char *scratch
-) noexcept nogil:
-    if itemsize == sizeof(float):
-        sparse_unit_f32(job, stage, unit, scratch)
-    else:
-        sparse_unit_f64(job, stage, unit, scratch)
 
 
 cdef void *run_sparse(linear_job *job, object X, int itemsize, int n_threads) except NULL:
@@ -480,8 +449,9 @@ cdef void *run_sparse(linear_job *job, object X, int itemsize, int n_threads) ex
     cdef bint predicts = job.labels is not NULL or job.proba.data is not NULL
     cdef ptrdiff_t unit = 0, round = 0, pieces = (job.D + FEATURES - 1) // FEATURES
     cdef ptrdiff_t gradients = 0 if predicts else n_threads, merges = 0 if predicts else pieces
-    cdef size_t scratch = plan_sparse_f32(job) if itemsize == sizeof(float) else \
-        plan_sparse_f64(job)
+    cdef bint is_float = itemsize == sizeof(float)
+    cdef stage_worker work = sparse_unit_f32 if is_float else sparse_unit_f64
+    cdef size_t scratch = plan_sparse_f32(job) if is_float else plan_sparse_f64(job)
     cdef ptrdiff_t rounds = (job.blocks + job.round - 1) // job.round
     cdef size_t matrix = padded(job.D * job.row_length * itemsize)
     cdef size_t models = 1 if job.v is NULL else 2
@@ -512,25 +482,23 @@ cdef void *run_sparse(linear_job *job, object X, int itemsize, int n_threads) ex
     memset(job.slot_loss, 0, (1 + job.C) * sizeof(double))
     with nogil, parallel(num_threads=n_threads):
         for unit in prange(pieces, schedule="static"):
-            sparse_unit(job, itemsize, PREPARE, unit, NULL)
+            work(job, PREPARE, unit, NULL)
         for unit in prange(1):
-            sparse_unit(job, itemsize, FOLD, unit, NULL)
+            work(job, FOLD, unit, NULL)
         for round in range(rounds):
             for unit in prange(round * job.round, (round + 1) * job.round, schedule="dynamic"):
-                sparse_unit(job, itemsize, BLOCKS, unit, memory + scratch * threadid())
+                work(job, BLOCKS, unit, memory + scratch * threadid())
             for unit in prange(round * gradients, (round + 1) * gradients, schedule="static"):
-                sparse_unit(job, itemsize, GRADIENT, unit, NULL)
+                work(job, GRADIENT, unit, NULL)
         for unit in prange(merges, schedule="static"):
-            sparse_unit(job, itemsize, MERGE, unit, NULL)
+            work(job, MERGE, unit, NULL)
     return base
 
 
 cdef void *run_pass(linear_job *job, object X, int itemsize, int n_threads) except NULL:
     if isinstance(X, tuple):
         return run_sparse(job, X, itemsize, n_threads)
-    if itemsize == sizeof(float):
-        return run_linear[float](job, NULL, n_threads)
-    return run_linear[double](job, NULL, n_threads)
+    return run_linear(job, itemsize, n_threads)
 
 
 cdef void add_slots(linear_job *job, ptrdiff_t itemsize, void *dbias) noexcept:

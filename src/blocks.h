@@ -358,3 +358,12 @@ static void FN(merge)(const linear_job *job, ptrdiff_t piece) {
     for (ptrdiff_t d = begin; d < end; d += TURNED)
         FN(unpack)(slots + d, job->ld, job->D, job->C, d, FN(smaller)(TURNED, end - d), &dw);
 }
+
+/* What is to be done, stage by stage: all units of one before any of the next. */
+static void FN(linear_unit)(const linear_job *job, int stage, ptrdiff_t unit, char *scratch) {
+    switch (stage) {
+    case PREPARE: FN(prepare)(job, unit); break;
+    case BLOCKS: FN(linear_slot)(job, unit, scratch); break;
+    default: FN(merge)(job, unit);
+    }
+}

@@ -5,7 +5,7 @@ enum { SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, SOFTMAX_BACKWARD }; /* row functions */
 enum { CROSS_ENTROPY, HINGE };                              /* row losses */
 enum { FROM_FLOAT, FROM_DOUBLE, FROM_UINT8 };               /* element types of X */
 
-enum { PREPARE, FOLD, BLOCKS, GRADIENT, MERGE }; /* stages of sparse.h */
+enum { PREPARE, FOLD, BLOCKS, GRADIENT, MERGE }; /* stages of a pass over X */
 
 /* How rows are taken: one at a time in place, or beside each other, copied into scratch. */
 enum { ACROSS, BESIDE };

@@ -438,8 +438,7 @@ static void FN(merge_sparse)(const linear_job *job, ptrdiff_t piece) {
     }
 }
 
-/* What is to be done, stage by stage: all units of one before any of the next. BLOCKS and GRADIENT
-   alternate, round by round. */
+/* As linear_unit. BLOCKS and GRADIENT alternate, round by round. */
 static void FN(sparse_unit)(const linear_job *job, int stage, ptrdiff_t unit, char *scratch) {
     switch (stage) {
     case PREPARE: FN(prepare_sparse)(job, unit); break;
