@@ -63,12 +63,12 @@ INLINE void FN(scores_pair)(const real *x0, const real *x1, const char *next0, c
                             ptrdiff_t D, vec (*sums)[GROUP], const int P) {
     const ptrdiff_t full = end - (end - begin) % V;
     vec sum0[PANEL], sum1[PANEL];
-    for (int p = 0; p < P; p++) sum0[p] = sum1[p] = (vec){0};
+    UNROLLED (p, P) sum0[p] = sum1[p] = (vec){0};
     for (ptrdiff_t d = begin; d < full; d += V) {
         vec a0 = FN(load)(x0 + d), a1 = FN(load)(x1 + d);
         if (next0) PREFETCH(next0 + d * (ptrdiff_t)sizeof(real));
         if (next1) PREFETCH(next1 + d * (ptrdiff_t)sizeof(real));
-        for (int p = 0; p < P; p++) {
+        UNROLLED (p, P) {
             vec w = FN(load)(wt + p * ld + d);
             IN_REGISTERS(w, a0, a1);
             sum0[p] += a0 * w;
@@ -78,13 +78,13 @@ INLINE void FN(scores_pair)(const real *x0, const real *x1, const char *next0, c
     if (full < end) {
         vec a0 = FN(not_before)(full, D, FN(load)(x0 + D - V));
         vec a1 = FN(not_before)(full, D, FN(load)(x1 + D - V));
-        for (int p = 0; p < P; p++) {
+        UNROLLED (p, P) {
             vec w = FN(not_before)(full, D, FN(load)(wt + p * ld + D - V)); /* 0 * inf is NaN */
             sum0[p] += a0 * w;
             sum1[p] += a1 * w;
         }
     }
-    for (int p = 0; p < P; p++) {
+    UNROLLED (p, P) {
         sums[p][0] = begin ? sums[p][0] + sum0[p] : sum0[p];
         sums[p][1] = begin ? sums[p][1] + sum1[p] : sum1[p];
     }
@@ -121,19 +121,19 @@ INLINE void FN(gradient_tile)(const Block *b, const char *next, ptrdiff_t step, 
                               ptrdiff_t begin, const real *G, ptrdiff_t ldg, real *dwt,
                               ptrdiff_t ld, const int P, const int width) {
     vec sum[PANEL][2];
-    for (int p = 0; p < P; p++)
-        for (int k = 0; k < width; k++) sum[p][k] = (vec){0};
+    UNROLLED (p, P)
+        UNROLLED (k, width) sum[p][k] = (vec){0};
     for (ptrdiff_t i = 0; i < b->rows; i++) {
         vec a[2];
-        for (int k = 0; k < width; k++) a[k] = FN(load)(b->x[i] + d + k * V);
+        UNROLLED (k, width) a[k] = FN(load)(b->x[i] + d + k * V);
         if (next) PREFETCH(next + i * step);
-        for (int p = 0; p < P; p++) {
+        UNROLLED (p, P) {
             vec g = FN(splat)(G[p * ldg + i]);
-            for (int k = 0; k < width; k++) sum[p][k] += g * a[k];
+            UNROLLED (k, width) sum[p][k] += g * a[k];
         }
     }
-    for (int p = 0; p < P; p++)
-        for (int k = 0; k < width; k++) {
+    UNROLLED (p, P)
+        UNROLLED (k, width) {
             real *to = dwt + p * ld + d + k * V;
             if (begin > d) sum[p][k] = FN(not_before)(begin, b->D, sum[p][k]);
             FN(store)(to, FN(load)(to) + sum[p][k]);

@@ -20,6 +20,16 @@
 #define ivec FN(ivec)
 #define uvec FN(uvec)
 
+/* A loop whose arrays of vectors are to be registers. gcc 12 by itself unrolls it too late to see
+   that they never are in memory, and stores them there (scores: 157 against 206 GFLOP/s). */
+#ifndef UNROLLED
+#if defined(__clang__)
+#define UNROLLED(k, n) for (int k = 0; k < (n); k++)
+#else
+#define UNROLLED(k, n) _Pragma("GCC unroll 16") for (int k = 0; k < (n); k++)
+#endif
+#endif
+
 typedef real vec __attribute__((vector_size(VEC_BYTES)));
 typedef sint ivec __attribute__((vector_size(VEC_BYTES)));
 typedef unsigned_sint uvec __attribute__((vector_size(VEC_BYTES)));

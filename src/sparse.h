@@ -132,31 +132,27 @@ static void FN(walk)(const linear_job *job, Walk *walk, Entries *e) {
     INLINE void FN(add_rows_##kind)(const Entries *e, const real *w, ptrdiff_t ld, ptrdiff_t last, \
                                     real *out, const int P) {                                      \
         vector sum[2][PANEL]; /* two chains of additions, which overlap */                         \
-        for (int p = 0; p < P; p++) sum[0][p] = sum[1][p] = (vector){0};                           \
+        UNROLLED (p, P) sum[0][p] = sum[1][p] = (vector){0};                                       \
         for (ptrdiff_t k = 0; k + 1 < e->n; k += 2)                                                \
-            for (int j = 0; j < 2; j++) {                                                          \
+            UNROLLED (j, 2) {                                                                      \
                 const real *row = w + e->at[k + j] * ld;                                           \
-                for (int p = 0; p < P; p++)                                                        \
-                    sum[j][p] += e->value[k + j] * load(row + AT(p, lanes));                       \
+                UNROLLED (p, P) sum[j][p] += e->value[k + j] * load(row + AT(p, lanes));           \
             }                                                                                      \
         if (e->n % 2) {                                                                            \
             const real *row = w + e->at[e->n - 1] * ld;                                            \
-            for (int p = 0; p < P; p++)                                                            \
-                sum[0][p] += e->value[e->n - 1] * load(row + AT(p, lanes));                        \
+            UNROLLED (p, P) sum[0][p] += e->value[e->n - 1] * load(row + AT(p, lanes));            \
         }                                                                                          \
-        for (int p = 0; p < P; p++)                                                                \
-            sum[0][p] = load(out + AT(p, lanes)) + (sum[0][p] + sum[1][p]);                        \
-        for (int p = 0; p < P; p++) store(out + AT(p, lanes), sum[0][p]);                          \
+        UNROLLED (p, P) sum[0][p] = load(out + AT(p, lanes)) + (sum[0][p] + sum[1][p]);            \
+        UNROLLED (p, P) store(out + AT(p, lanes), sum[0][p]);                                      \
     }                                                                                              \
     INLINE void FN(add_to_rows_##kind)(const Entries *e, const real *g, real *dw, ptrdiff_t ld,    \
                                        ptrdiff_t last, const int P) {                              \
         vector of_row[PANEL], sum[PANEL];                                                          \
-        for (int p = 0; p < P; p++) of_row[p] = load(g + AT(p, lanes));                            \
+        UNROLLED (p, P) of_row[p] = load(g + AT(p, lanes));                                        \
         for (ptrdiff_t k = 0; k < e->n; k++) {                                                     \
             real *row = dw + e->at[k] * ld;                                                        \
-            for (int p = 0; p < P; p++)                                                            \
-                sum[p] = load(row + AT(p, lanes)) + e->value[k] * of_row[p];                       \
-            for (int p = 0; p < P; p++) store(row + AT(p, lanes), sum[p]);                         \
+            UNROLLED (p, P) sum[p] = load(row + AT(p, lanes)) + e->value[k] * of_row[p];           \
+            UNROLLED (p, P) store(row + AT(p, lanes), sum[p]);                                     \
         }                                                                                          \
     }
 DEFINE_ROWS(wide, vec, V, FN(load), FN(store))
