@@ -196,7 +196,7 @@ static void FN(find_rows)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows
     for (ptrdiff_t i = 0; i < rows; i++)
         desk->x[i] =
             copied ? desk->copy + i * job->ld : (const real *)FN(source_row)(job, first + i);
-    desk->x[rows] = desk->x[rows - 1];
+    for (ptrdiff_t i = rows; i % ABREAST; i++) desk->x[i] = desk->x[rows - 1];
 }
 
 /* 0 for rows that are not the model's, so that it is as if that were their sample weight */

@@ -5,10 +5,10 @@
  *
  * W and dW are transposed and vectors run over features, so that every lane works whatever the
  * number of classes (over classes, 6 of 16 lanes would idle at C = 10). Accumulators stay in
- * registers: two rows x PANEL classes forward, PANEL classes x two vectors of features backward;
- * many classes are many panels. (Four rows or vectors x five classes load less, and were 10 to 25 %
- * slower: ladder/.) Rows come as pointers, so a block may lie anywhere. The last vector of features
- * overlaps the one before it, and lanes that were done already are masked.
+ * registers: ABREAST rows x AT_ONCE classes forward, PANEL classes x two vectors of features
+ * backward; many classes are many panels. (What else was tried, and what it gave, is in ladder/.)
+ * Rows come as pointers, so a block may lie anywhere. The last vector of features overlaps the one
+ * before it, and lanes that were done already are masked.
  *
  * While it computes, a block's first panel asks for the next block: half of its lines forward, half
  * backward, in the order in which they lie in memory. A core can wait for two dozen lines at a
@@ -18,30 +18,33 @@
 #ifndef PANEL
 #if VEC_BYTES == 64 || defined(__aarch64__)
 #define PANEL 10 /* 32 registers: 20 accumulators */
+#define ABREAST 4
 #else
 #define PANEL 5 /* 16 registers: 10 accumulators */
+#define ABREAST 2
 #endif
-#define GROUP 32 /* rows whose sums are kept lane by lane */
-#define STRETCH_BYTES                                                                              \
-    20480 /* of the panel of W that each pair of rows goes over: it stays in L1                    \
-           */
+#define AT_ONCE 5 /* classes, of a panel's */
+#define GROUP 32  /* rows whose sums are kept lane by lane */
+/* of the panel of W that the rows go over one after the other: it stays in L1 */
+#define STRETCH_BYTES 20480
 #define PREFETCH(address) __builtin_prefetch(address, 0, 2) /* to read, into L2 */
 /* Keeps vectors in registers from here on. gcc 12 loads w again for each use, and then loads, not
    the arithmetic, are the limit (117 against 180 GFLOP/s); or it leaves one row's vector in memory,
    depending on the code around the loop (213 against 272). */
 #if defined(__x86_64__)
-#define IN_REGISTERS(w, a, b) __asm__("" : "+v"(w) : "v"(a), "v"(b))
+#define IN_REGISTERS(w, a) __asm__("" : "+v"(w) : "v"((a)[0]), "v"((a)[1]), LAST_TWO("v", a))
 #elif defined(__aarch64__)
-#define IN_REGISTERS(w, a, b) __asm__("" : "+w"(w) : "w"(a), "w"(b))
+#define IN_REGISTERS(w, a) __asm__("" : "+w"(w) : "w"((a)[0]), "w"((a)[1]), LAST_TWO("w", a))
 #else
-#define IN_REGISTERS(w, a, b) (void)(w)
+#define IN_REGISTERS(w, a) (void)(w)
 #endif
+#define LAST_TWO(kind, a) kind((a)[ABREAST - 2]), kind((a)[ABREAST - 1])
 #endif
 
 #undef Block
 #define Block FN(Block)
 typedef struct {
-    const real *const *x; /* rows of the block; one more than there are, so that pairs are whole */
+    const real *const *x; /* rows of the block, the last one again to a multiple of ABREAST */
     ptrdiff_t rows, D;    /* D >= V */
     /* What to prefetch: the rows of the block after this one, as many, or NULL. If they are
        `narrow` they will be widened to reals, and are so short that the gradient alone asks for
@@ -57,37 +60,36 @@ INLINE vec FN(not_before)(ptrdiff_t begin, ptrdiff_t D, vec last) {
     return FN(keep)(FN(iota)() >= FN(isplat)((sint)(begin - (D - V))), last);
 }
 
-/* A pair of rows x P classes over features begin..end, lane by lane, to sums[p][0] and [1]. */
-INLINE void FN(scores_pair)(const real *x0, const real *x1, const char *next0, const char *next1,
-                            const real *wt, ptrdiff_t ld, ptrdiff_t begin, ptrdiff_t end,
-                            ptrdiff_t D, vec (*sums)[GROUP], const int P) {
+/* ABREAST rows x P classes over features begin..end, lane by lane, to sums[p][r]. */
+INLINE void FN(scores_tile)(const real *const *x, const char *const *ask, int asks, const real *wt,
+                            ptrdiff_t ld, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t D,
+                            vec (*sums)[GROUP], const int P) {
+    const char *next0 = ask ? ask[0] : NULL, *next1 = ask && asks == 2 ? ask[1] : NULL;
     const ptrdiff_t full = end - (end - begin) % V;
-    vec sum0[PANEL], sum1[PANEL];
-    UNROLLED (p, P) sum0[p] = sum1[p] = (vec){0};
+    const real *row[ABREAST];
+    vec sum[AT_ONCE][ABREAST], a[ABREAST];
+    UNROLLED (r, ABREAST) row[r] = x[r];
+    UNROLLED (p, P)
+        UNROLLED (r, ABREAST) sum[p][r] = (vec){0};
     for (ptrdiff_t d = begin; d < full; d += V) {
-        vec a0 = FN(load)(x0 + d), a1 = FN(load)(x1 + d);
+        UNROLLED (r, ABREAST) a[r] = FN(load)(row[r] + d);
         if (next0) PREFETCH(next0 + d * (ptrdiff_t)sizeof(real));
         if (next1) PREFETCH(next1 + d * (ptrdiff_t)sizeof(real));
         UNROLLED (p, P) {
             vec w = FN(load)(wt + p * ld + d);
-            IN_REGISTERS(w, a0, a1);
-            sum0[p] += a0 * w;
-            sum1[p] += a1 * w;
+            IN_REGISTERS(w, a);
+            UNROLLED (r, ABREAST) sum[p][r] += a[r] * w;
         }
     }
     if (full < end) {
-        vec a0 = FN(not_before)(full, D, FN(load)(x0 + D - V));
-        vec a1 = FN(not_before)(full, D, FN(load)(x1 + D - V));
+        UNROLLED (r, ABREAST) a[r] = FN(not_before)(full, D, FN(load)(row[r] + D - V));
         UNROLLED (p, P) {
             vec w = FN(not_before)(full, D, FN(load)(wt + p * ld + D - V)); /* 0 * inf is NaN */
-            sum0[p] += a0 * w;
-            sum1[p] += a1 * w;
+            UNROLLED (r, ABREAST) sum[p][r] += a[r] * w;
         }
     }
-    UNROLLED (p, P) {
-        sums[p][0] = begin ? sums[p][0] + sum0[p] : sum0[p];
-        sums[p][1] = begin ? sums[p][1] + sum1[p] : sum1[p];
-    }
+    UNROLLED (p, P)
+        UNROLLED (r, ABREAST) sums[p][r] = begin ? sums[p][r] + sum[p][r] : sum[p][r];
 }
 
 /* P classes of GROUP rows from `first` on. Lanes are summed once, at the end. */
@@ -96,16 +98,19 @@ INLINE void FN(scores_panel)(const Block *b, const char *const *next, ptrdiff_t 
                              const int P) {
     const ptrdiff_t rows = b->rows - first < GROUP ? b->rows - first : GROUP;
     const ptrdiff_t stretch = STRETCH_BYTES / (P * (ptrdiff_t)sizeof(real)) / V * V;
-    const real *const *x = b->x + first;
+    const int lower = PANEL > AT_ONCE ? (P + 1) / 2 : P; /* two tiles of classes, or one */
+    const int asks = b->only_scores ? 2 : 1; /* rows, by each tile: of all, or of half */
     vec sums[PANEL][GROUP];
     for (ptrdiff_t begin = 0; begin < b->D; begin += stretch) {
         const ptrdiff_t end = begin + stretch < b->D ? begin + stretch : b->D;
-        for (ptrdiff_t i = 0; i < rows; i += 2) {
-            const ptrdiff_t r = first + i;
-            const char *next0 = !next ? NULL : next[b->only_scores ? r : r / 2];
-            const char *next1 = !next || !b->only_scores ? NULL : next[r + 1];
-            FN(scores_pair)(x[i], x[i + 1], next0, next1, wt, ld, begin, end, b->D,
-                            (vec(*)[GROUP]) & sums[0][i], P);
+        for (ptrdiff_t i = 0; i < rows; i += ABREAST) {
+            const char *const *ask = next ? next + (first + i) * asks / 2 : NULL;
+            const real *const *x = b->x + first + i;
+            FN(scores_tile)(x, ask, asks, wt, ld, begin, end, b->D, (vec(*)[GROUP]) & sums[0][i],
+                            lower);
+            if (lower < P)
+                FN(scores_tile)(x, ask ? ask + asks : NULL, asks, wt + lower * ld, ld, begin, end,
+                                b->D, (vec(*)[GROUP]) & sums[lower][i], P - lower);
         }
     }
     for (int p = 0; p < P; p++)
@@ -123,6 +128,11 @@ INLINE void FN(gradient_tile)(const Block *b, const char *next, ptrdiff_t step, 
     vec sum[PANEL][2];
     UNROLLED (p, P)
         UNROLLED (k, width) sum[p][k] = (vec){0};
+    /* Of many classes, dW is out of L2: its lines are on their way while the rows pass (1000
+       classes, two threads: 1.06 to 1.09x). For few rows it would cost what it saves. */
+    if (b->rows > GROUP)
+        UNROLLED (p, P)
+            UNROLLED (k, width) __builtin_prefetch(dwt + p * ld + d + k * V, 1, 3);
     for (ptrdiff_t i = 0; i < b->rows; i++) {
         vec a[2];
         UNROLLED (k, width) a[k] = FN(load)(b->x[i] + d + k * V);
