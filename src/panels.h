@@ -60,21 +60,23 @@ INLINE vec FN(not_before)(ptrdiff_t begin, ptrdiff_t D, vec last) {
     return FN(keep)(FN(iota)() >= FN(isplat)((sint)(begin - (D - V))), last);
 }
 
-/* ABREAST rows x P classes over features begin..end, lane by lane, to sums[p][r]. */
+/* ABREAST rows x P classes over features begin..end, lane by lane, to sums[p][r]. Meanwhile it asks
+   for the same features of `asks` rows, at most MOST. */
 INLINE void FN(scores_tile)(const real *const *x, const char *const *ask, int asks, const real *wt,
                             ptrdiff_t ld, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t D,
-                            vec (*sums)[GROUP], const int P) {
-    const char *next0 = ask ? ask[0] : NULL, *next1 = ask && asks == 2 ? ask[1] : NULL;
+                            vec (*sums)[GROUP], const int P, const int MOST) {
+    const char *next[ABREAST];
     const ptrdiff_t full = end - (end - begin) % V;
     const real *row[ABREAST];
     vec sum[AT_ONCE][ABREAST], a[ABREAST];
     UNROLLED (r, ABREAST) row[r] = x[r];
+    UNROLLED (k, MOST) next[k] = ask && k < asks ? ask[k] : NULL;
     UNROLLED (p, P)
         UNROLLED (r, ABREAST) sum[p][r] = (vec){0};
     for (ptrdiff_t d = begin; d < full; d += V) {
         UNROLLED (r, ABREAST) a[r] = FN(load)(row[r] + d);
-        if (next0) PREFETCH(next0 + d * (ptrdiff_t)sizeof(real));
-        if (next1) PREFETCH(next1 + d * (ptrdiff_t)sizeof(real));
+        UNROLLED (k, MOST)
+            if (next[k]) PREFETCH(next[k] + d * (ptrdiff_t)sizeof(real));
         UNROLLED (p, P) {
             vec w = FN(load)(wt + p * ld + d);
             IN_REGISTERS(w, a);
@@ -98,19 +100,19 @@ INLINE void FN(scores_panel)(const Block *b, const char *const *next, ptrdiff_t 
                              const int P) {
     const ptrdiff_t rows = b->rows - first < GROUP ? b->rows - first : GROUP;
     const ptrdiff_t stretch = STRETCH_BYTES / (P * (ptrdiff_t)sizeof(real)) / V * V;
-    const int lower = PANEL > AT_ONCE ? (P + 1) / 2 : P; /* two tiles of classes, or one */
-    const int asks = b->only_scores ? 2 : 1; /* rows, by each tile: of all, or of half */
+    const int tiles = P > AT_ONCE ? 2 : 1, lower = (P + tiles - 1) / tiles, most = ABREAST / tiles;
+    const int asks = b->only_scores ? most : most / 2; /* for all of the next block, or for half */
     vec sums[PANEL][GROUP];
     for (ptrdiff_t begin = 0; begin < b->D; begin += stretch) {
         const ptrdiff_t end = begin + stretch < b->D ? begin + stretch : b->D;
         for (ptrdiff_t i = 0; i < rows; i += ABREAST) {
-            const char *const *ask = next ? next + (first + i) * asks / 2 : NULL;
             const real *const *x = b->x + first + i;
+            const char *const *ask = next ? next + (first + i) * asks / most : NULL;
             FN(scores_tile)(x, ask, asks, wt, ld, begin, end, b->D, (vec(*)[GROUP]) & sums[0][i],
-                            lower);
-            if (lower < P)
+                            lower, most);
+            if (tiles == 2)
                 FN(scores_tile)(x, ask ? ask + asks : NULL, asks, wt + lower * ld, ld, begin, end,
-                                b->D, (vec(*)[GROUP]) & sums[lower][i], P - lower);
+                                b->D, (vec(*)[GROUP]) & sums[lower][i], P - lower, most);
         }
     }
     for (int p = 0; p < P; p++)
