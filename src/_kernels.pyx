@@ -402,14 +402,12 @@ cdef void *run_linear(linear_job *job, int itemsize, int n_threads) except NULL:
     cdef bint is_float = itemsize == sizeof(float)
     cdef stage_worker work = linear_unit_f32 if is_float else linear_unit_f64
     cdef size_t scratch = plan_linear_f32(job) if is_float else plan_linear_f64(job)
-    cdef size_t wt, dw
-    cdef ptrdiff_t unit, merges, pieces = (job.D + FEATURES - 1) // FEATURES
+    cdef bint predicts = job.labels is not NULL or job.proba.data is not NULL
+    cdef size_t wt = padded(job.C * job.ld * itemsize), dw = 0 if predicts else wt
+    cdef ptrdiff_t unit = 0, pieces = (job.D + FEATURES - 1) // FEATURES
+    cdef ptrdiff_t merges = 0 if predicts else pieces
     cdef void *base = NULL
-    cdef char *memory
-    cdef bint predicts
-    wt = padded(job.C * job.ld * itemsize)
-    predicts = job.labels is not NULL or job.proba.data is not NULL
-    dw = 0 if predicts else wt
+    cdef char *memory = NULL
     if job.v is not NULL:
         wt *= 2
     memory = allocate(
@@ -424,7 +422,6 @@ cdef void *run_linear(linear_job *job, int itemsize, int n_threads) except NULL:
     job.slot_loss = job.slot_dbias + job.slots * job.C
     job.square_sums = job.slot_loss + job.slots * job.models
     memory += padded((job.slots * (job.C + job.models) + pieces) * sizeof(double))
-    merges = 0 if predicts else pieces
     if n_threads == 1:  # a parallel region of one thread costs 1.1 us (libgomp)
         with nogil:
             for unit in range(pieces):

@@ -23,8 +23,9 @@
 #define PANEL 5 /* 16 registers: 10 accumulators */
 #define ABREAST 2
 #endif
-#define AT_ONCE 5 /* classes, of a panel's */
-#define GROUP 32  /* rows whose sums are kept lane by lane */
+#define AT_ONCE 5   /* classes, of a panel's */
+#define GROUP 32    /* rows whose sums are kept lane by lane */
+#define FEW_ROWS 32 /* so many do not hide what it costs to ask for a tile of dW */
 /* of the panel of W that the rows go over one after the other: it stays in L1 */
 #define STRETCH_BYTES 20480
 #define PREFETCH(address) __builtin_prefetch(address, 0, 2) /* to read, into L2 */
@@ -131,8 +132,8 @@ INLINE void FN(gradient_tile)(const Block *b, const char *next, ptrdiff_t step, 
     UNROLLED (p, P)
         UNROLLED (k, width) sum[p][k] = (vec){0};
     /* Of many classes, dW is out of L2: its lines are on their way while the rows pass (1000
-       classes, two threads: 1.06 to 1.09x). For few rows it would cost what it saves. */
-    if (b->rows > GROUP)
+       classes, two threads: 1.06 to 1.09x). */
+    if (b->rows > FEW_ROWS)
         UNROLLED (p, P)
             UNROLLED (k, width) __builtin_prefetch(dwt + p * ld + d + k * V, 1, 3);
     for (ptrdiff_t i = 0; i < b->rows; i++) {
