@@ -21,9 +21,10 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-# One compilation of src/_kernels.pyx each; csoftmax/_dispatch.py picks one at import, and src/cpu.h
-# checks the same levels. The lists are explicit for the sake of compilers that do not know
-# -march=x86-64-v3 (gcc < 11), and start from -march=x86-64, so that CFLAGS cannot add to a level.
+# One compilation of src/_kernels.pyx each; csoftmax/_native/dispatch.py picks one at import, and
+# src/cpu.h checks the same levels. The lists are explicit for the sake of compilers that do not
+# know -march=x86-64-v3 (gcc < 11), and start from -march=x86-64, so that CFLAGS cannot add to a
+# level.
 V2 = "-march=x86-64 -mcx16 -msahf -mpopcnt -msse4.2"
 V3 = V2 + " -mavx2 -mbmi -mbmi2 -mf16c -mfma -mlzcnt -mmovbe"
 V4 = V3 + " -mavx512f -mavx512bw -mavx512cd -mavx512dq -mavx512vl -mprefer-vector-width=512"

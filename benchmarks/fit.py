@@ -23,7 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from csoftmax import _threads, bench
+from csoftmax import bench
+from csoftmax._native import threads
 from csoftmax.bench import _choice, _solvers, _table, _timing
 from csoftmax.bench._problems import FITS, Data, Fit, Problem, mnist
 from csoftmax.bench._solvers import DISTANCES, SKLEARN, TINY, Fitted, Solver, Watch
@@ -241,7 +242,7 @@ def whole_fits(problem: Problem, least: float, cap: float) -> dict[str, Way]:
             if (name, DISTANCES[-1]) in turns:
                 break
         way.memory = watch.memory
-    named = {_timing.Turn(f"{n} {d}", _threads.default(), ""): run for (n, d), run in turns.items()}
+    named = {_timing.Turn(f"{n} {d}", threads.default(), ""): run for (n, d), run in turns.items()}
     times = _timing._times(named, _timing._pools(), _timing.ROUNDS, {}, set())
     for (name, distance), seconds in zip(turns, times.values(), strict=True):
         ways[name].reached[distance] = statistics.median(seconds)
@@ -255,7 +256,7 @@ def document(results: Sequence[Result], choices: dict[str, _choice.Choice]) -> s
     """Return all tables, as Markdown."""
     parts = [
         "# Results of the fits",
-        f"{bench.machine(*PACKAGES)}, {_threads.default()} threads; {datetime.date.today()}.",
+        f"{bench.machine(*PACKAGES)}, {threads.default()} threads; {datetime.date.today()}.",
         HOW,
     ]
     short = [f"- {r.fit}: goal missed at {d:g}" for r in results for d in DISTANCES if not r.met(d)]
@@ -353,7 +354,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--jobs", default="", metavar="TEXT", help="problems whose line has this")
-    parser.add_argument("--threads", type=int, default=_threads.default(), metavar="N")
+    parser.add_argument("--threads", type=int, default=threads.default(), metavar="N")
     parser.add_argument("--cap", type=float, default=CAP, help="seconds for each contestant")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the tables there")
     options = parser.parse_args()

@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from csoftmax import _dispatch, _threads, bench
+from csoftmax import bench
+from csoftmax._native import dispatch, threads
 
 ROOT = Path(__file__).parents[1]
 RESULTS, PICTURE = ROOT / "benchmarks/RESULTS.md", ROOT / "docs/img/benchmarks.png"
@@ -181,20 +182,20 @@ def main() -> None:
     options = parser.parse_args()
     chosen = options.jobs or options.isa or options.threads
     out = options.out or (None if chosen else RESULTS)
-    isas = options.isa or list(_dispatch.available()[::-1])
-    threads = options.threads or list(dict.fromkeys((_threads.default(), 1)))
+    isas = options.isa or list(dispatch.available()[::-1])
+    counts = options.threads or list(dict.fromkeys((threads.default(), 1)))
     if missing := bench.missing():
         print(f"not installed: {', '.join(missing)} (pip install 'csoftmax[bench]')")
     started, results = time.perf_counter(), []
     for job in bench.select(options.jobs):
-        results.append(bench.measure(job, isas, threads))
+        results.append(bench.measure(job, isas, counts))
         print(f"{time.perf_counter() - started:4.0f} s  {job}", file=sys.stderr, flush=True)
-    text = document(results, isas, threads)
+    text = document(results, isas, counts)
     print(text)
     if out:
         out.write_text(text, encoding="utf-8")
     if not chosen:
-        draw(results, threads[0], isas[0], PICTURE)
+        draw(results, counts[0], isas[0], PICTURE)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,18 @@ their gradient. Losses of linear models (as the course CS231n): `softmax_loss`, 
 `linear_predict`, `linear_predict_proba`. What they compute, in plain NumPy: `csoftmax.reference`.
 The estimator (as `sklearn.linear_model.LogisticRegression`): `SoftmaxClassifier`,
 the options of its mini-batches, `SGD`, and as LogisticRegressionCV: `SoftmaxClassifierCV`.
+
+Submodules, each imported when it is first used: `cs231n` (the course's names), `datasets`
+(readers of files), `reference` (the definitions in NumPy), `solvers`, `worksheet`, `plot`,
+`bench`.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import typing as _typing
+from importlib.util import find_spec as _find_spec
 
-from csoftmax._config import show_config
+from csoftmax._lazy import on_first_use as _on_first_use
+from csoftmax._native.config import show_config
+from csoftmax._version import __version__ as __version__
 from csoftmax.functional import (
     cross_entropy,
     cross_entropy_with_grad,
@@ -24,12 +30,18 @@ from csoftmax.functional import (
 )
 from csoftmax.linear import linear_predict, linear_predict_proba, softmax_loss, svm_loss
 
-if TYPE_CHECKING:
-    from csoftmax._sgd import SGD as SGD
-    from csoftmax.classifier import SoftmaxClassifier as SoftmaxClassifier
-    from csoftmax.classifier_cv import SoftmaxClassifierCV as SoftmaxClassifierCV
-
-__version__ = "0.1.0"
+if _typing.TYPE_CHECKING:
+    from csoftmax import bench as bench
+    from csoftmax import cli as cli
+    from csoftmax import cs231n as cs231n
+    from csoftmax import datasets as datasets
+    from csoftmax import estimators as estimators
+    from csoftmax import plot as plot
+    from csoftmax import reference as reference
+    from csoftmax import solvers as solvers
+    from csoftmax import worksheet as worksheet
+    from csoftmax.estimators import SoftmaxClassifier, SoftmaxClassifierCV
+    from csoftmax.solvers import SGD
 
 __all__ = [
     "cross_entropy",
@@ -46,21 +58,26 @@ __all__ = [
     "softmax_loss",
     "svm_loss",
 ]
+if _find_spec("sklearn"):  # so that `from csoftmax import *` works without
+    __all__ += ["SGD", "SoftmaxClassifier", "SoftmaxClassifierCV"]
 
-#: What needs more than NumPy, and where it is: imported when it is asked for. Not in __all__:
-#: `from csoftmax import *` works without.
+#: What is imported when it is first used, and where it is.
 _ON_DEMAND = {
-    "SGD": "csoftmax._sgd",
-    "SoftmaxClassifier": "csoftmax.classifier",
-    "SoftmaxClassifierCV": "csoftmax.classifier_cv",
+    "SGD": "csoftmax.solvers",
+    "SoftmaxClassifier": "csoftmax.estimators",
+    "SoftmaxClassifierCV": "csoftmax.estimators",
+    "bench": "csoftmax.bench",
+    "cli": "csoftmax.cli",
+    "cs231n": "csoftmax.cs231n",
+    "datasets": "csoftmax.datasets",
+    "estimators": "csoftmax.estimators",
+    "plot": "csoftmax.plot",
+    "reference": "csoftmax.reference",
+    "solvers": "csoftmax.solvers",
+    "worksheet": "csoftmax.worksheet",
 }
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _ON_DEMAND:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_ON_DEMAND[name]), name)
+__getattr__ = _on_first_use(__name__, _ON_DEMAND)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ON_DEMAND})
+    return sorted({*__all__, *_ON_DEMAND, "__version__", "functional", "linear"})

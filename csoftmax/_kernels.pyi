@@ -1,6 +1,6 @@
 """What the compiled module offers; _kernels_v3 and _kernels_v4 are the same, for other processors.
 
-Functions trust their input (csoftmax/_checks.py): a wrong shape is undefined behaviour.
+Functions trust their input (csoftmax/_native/checks): a wrong shape is undefined behaviour.
 """
 
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from csoftmax._csr import Csr
+from csoftmax._native.csr import Csr
 
 _Reals = npt.NDArray[np.float32] | npt.NDArray[np.float64]  # in a call all of one dtype
 _Int64 = npt.NDArray[np.int64]

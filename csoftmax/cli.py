@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from csoftmax._config import show_config
+from csoftmax._native.config import show_config
 
 if TYPE_CHECKING:
     from csoftmax.worksheet import Settings, Sheet
@@ -181,7 +181,8 @@ def _worksheet_arguments(parser: argparse.ArgumentParser) -> None:
 def _worksheet(arguments: argparse.Namespace) -> None:
     """Load the data, work through the sheet, write everything to the folder."""
     # Here, and before any work, so that a missing package costs no time.
-    from csoftmax import datasets, plot, report, worksheet
+    from csoftmax import datasets, plot, worksheet
+    from csoftmax.worksheet import report
 
     _tqdm()
     data = worksheet.prepare(datasets.load(arguments.data), arguments.seed)
@@ -204,7 +205,8 @@ def _worksheet(arguments: argparse.Namespace) -> None:
 
 def _work(sheet: Sheet, tell: Callable[[str], None], *, quiet: bool) -> None:
     """Take the steps in order and tell each result as soon as it is there."""
-    from csoftmax import report, worksheet
+    from csoftmax import worksheet
+    from csoftmax.worksheet import report
 
     data, settings, seed = sheet.data, sheet.settings, sheet.settings.seed
     tell(report.title(sheet))

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from csoftmax import _checks, _dispatch, _threads
-from csoftmax._csr import Csr
+from csoftmax._native import checks, dispatch
+from csoftmax._native.linear_data import LinearData
 
 Array = npt.NDArray[Any]
 
@@ -127,7 +127,7 @@ def softmax_loss(
     array([[-0.25,  0.25],
            [ 0.25, -0.25]])
     """
-    data = _Data(W, X, rows, bias, shift, scale)
+    data = LinearData(W, X, rows, bias, shift, scale)
     return _loss("cross_entropy", data, y, reg, sample_weight, label_smoothing, 0.0, out, n_threads)
 
 
@@ -196,7 +196,7 @@ def svm_loss(
     array([[-0.5,  0.5],
            [ 0.5, -0.5]])
     """
-    data = _Data(W, X, rows, bias, shift, scale)
+    data = LinearData(W, X, rows, bias, shift, scale)
     return _loss("hinge", data, y, reg, sample_weight, label_smoothing, delta, out, n_threads)
 
 
@@ -244,10 +244,10 @@ def linear_predict(
     >>> linear_predict(np.eye(3), [[0.1, 0.7, 0.2], [5.0, 1.0, 5.0]])
     array([1, 0])
     """
-    data = _Data(W, X, rows, bias, shift, scale)
+    data = LinearData(W, X, rows, bias, shift, scale)
     dtype = np.dtype(np.int64)
     if out is not None:
-        _checks.out_array(out, (data.n_rows,), dtype, data.inputs)
+        checks.out_array(out, (data.n_rows,), dtype, data.inputs)
     labels = np.empty(data.n_rows, dtype) if out is None else out
     direct = labels if labels.flags.c_contiguous else np.empty(data.n_rows, dtype)
     _predict(data, direct, None, n_threads)
@@ -301,79 +301,29 @@ def linear_predict_proba(
     array([[0.25, 0.75],
            [0.5 , 0.5 ]])
     """
-    data = _Data(W, X, rows, bias, shift, scale)
+    data = LinearData(W, X, rows, bias, shift, scale)
     shape, dtype = (data.n_rows, data.W.shape[1]), data.W.dtype
     if out is not None:
-        _checks.out_array(out, shape, dtype, data.inputs)
+        checks.out_array(out, shape, dtype, data.inputs)
     proba = np.empty(shape, dtype) if out is None else out
     _predict(data, None, proba, n_threads)
     return proba
 
 
 def _predict(
-    data: _Data, labels: npt.NDArray[np.int64] | None, proba: Array | None, n_threads: int | None
+    data: LinearData,
+    labels: npt.NDArray[np.int64] | None,
+    proba: Array | None,
+    n_threads: int | None,
 ) -> None:
-    threads = data.threads(n_threads, passes=1)
+    n_threads = data.threads(n_threads, passes=1)
     if data.n_rows:
-        _dispatch.kernels.linear_predictions(*data.arguments(), labels, proba, threads)
-
-
-class _Data:
-    """Model and features, checked and in the kernels' terms."""
-
-    def __init__(
-        self,
-        W: npt.ArrayLike,
-        X: npt.ArrayLike,
-        rows: npt.ArrayLike | None,
-        bias: npt.ArrayLike | None,
-        shift: npt.ArrayLike | None,
-        scale: npt.ArrayLike | None,
-    ) -> None:
-        #: what an output must not overlap
-        self.inputs = {"W": W, "X": X, "rows": rows, "bias": bias, "shift": shift, "scale": scale}
-        self.W = _checks.coefficients(W)
-        self.X: Array | Csr
-        if _checks.is_sparse(X):
-            self.X = _checks.sparse_features(X, self.W)
-            self.inputs |= {f"X.{name}": getattr(self.X, name) for name in Csr._fields[:3]}
-        else:
-            self.X = _checks.features(X, self.W)
-        #: rows of X, and those in use
-        self.n_source_rows = self.X.shape[0]
-        self.rows = _checks.row_indices(rows, self.n_source_rows)
-        self.n_rows = self.n_source_rows if self.rows is None else len(self.rows)
-        if isinstance(self.X, Csr):
-            self.X = _checks.sparse_entries(self.X, self.rows)
-        self.bias = None
-        if bias is not None:
-            self.bias = _checks.vector("bias", bias, self.W.shape[1], self.W.dtype, "class")
-        self.shift = self.scale = None
-        if shift is not None or scale is not None:
-            # The kernels take both or neither: x - 0 and x * 1 change no bit.
-            n_features = self.W.shape[0]
-            shift = np.zeros(n_features) if shift is None else shift
-            scale = np.ones(n_features) if scale is None else scale
-            self.shift = _checks.affine("shift", shift, self.X, self.W)
-            self.scale = _checks.affine("scale", scale, self.X, self.W)
-
-    def arguments(self) -> tuple[Any, ...]:
-        """What all kernels of linear models start with."""
-        return self.W, self.X, self.rows, self.shift, self.scale, self.bias
-
-    def threads(self, n_threads: int | None, passes: int) -> int:
-        """How many threads to use for so many products with X."""
-        if isinstance(self.X, Csr):
-            entries = len(self.X.indices) * self.n_rows / max(1, self.n_source_rows)
-            terms = passes * (entries * self.W.shape[1] + self.W.size)
-            return _threads.resolve(n_threads, terms * _threads.NS_PER_SPARSE_TERM)
-        flops = 2.0 * passes * self.n_rows * self.W.size
-        return _threads.resolve(n_threads, flops * _threads.NS_PER_FLOP)
+        dispatch.kernels.linear_predictions(*data.arguments(), labels, proba, n_threads)
 
 
 def _loss(
     loss: str,
-    data: _Data,
+    data: LinearData,
     y: npt.ArrayLike,
     reg: float,
     sample_weight: npt.ArrayLike | None,
@@ -385,22 +335,22 @@ def _loss(
     W, dtype = data.W, data.W.dtype
     if data.n_rows == 0:
         raise ValueError("X has no rows (or rows is empty): wanted at least one")
-    index, prob = _checks.row_targets(y, (data.n_source_rows, W.shape[1]), dtype, data.rows)
-    weights = _checks.weights(
+    index, prob = checks.row_targets(y, (data.n_source_rows, W.shape[1]), dtype, data.rows)
+    weights = checks.weights(
         "sample_weight", sample_weight, data.n_source_rows, dtype, "row of X", relative=True
     )
     normalizer = float(data.n_rows)
     if weights is not None:
-        normalizer = _checks.total_weight(weights, data.rows)
-    reg = _checks.real("reg", reg, 0)
-    label_smoothing = _checks.real("label_smoothing", label_smoothing, 0, 1)
-    delta = _checks.real("delta", delta)
+        normalizer = checks.total_weight(weights, data.rows)
+    reg = checks.real("reg", reg, 0)
+    label_smoothing = checks.real("label_smoothing", label_smoothing, 0, 1)
+    delta = checks.real("delta", delta)
     if out is not None:
         targets = {"y": y, "sample_weight": sample_weight}
-        _checks.out_array(out, W.shape, dtype, data.inputs | targets)
+        checks.out_array(out, W.shape, dtype, data.inputs | targets)
     dW = np.empty(W.shape, dtype) if out is None else out
     dbias = None if data.bias is None else np.empty(W.shape[1], dtype)
-    kernels = _dispatch.kernels
+    kernels = dispatch.kernels
     value = kernels.linear_loss_grad(
         kernels.LOSSES[loss],
         *data.arguments(),

@@ -1,4 +1,4 @@
-"""What csoftmax._dispatch must know before it may load any kernel. Baseline code only."""
+"""What csoftmax._native.dispatch must know before it may load any kernel. Baseline code only."""
 
 cdef extern from "cpu.h":
     const char* CSOFTMAX_COMPILER

@@ -1,5 +1,7 @@
 # What kernels.h offers, as Cython sees it. (Included in _kernels.pyx.)
 
+from libc.stdint cimport int64_t, uint8_t
+
 cdef extern from "kernels.h" nogil:
     enum:
         SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, SOFTMAX_BACKWARD

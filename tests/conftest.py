@@ -11,7 +11,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from csoftmax import _dispatch
+from csoftmax._native import dispatch
 
 # No deadlines: the machine may be busy. In CI the examples do not change from run to run.
 hypothesis.settings.register_profile("default", deadline=None)
@@ -24,13 +24,13 @@ hypothesis.settings.load_profile(
 )
 
 
-@pytest.fixture(scope="module", params=_dispatch.available())
+@pytest.fixture(scope="module", params=dispatch.available())
 def isa(request: pytest.FixtureRequest) -> Iterator[str]:
     """Each instruction-set variant that this machine can run, in turn."""
-    before = _dispatch.selected()
-    _dispatch.select(request.param)
+    before = dispatch.selected()
+    dispatch.select(request.param)
     yield request.param
-    _dispatch.select(before)
+    dispatch.select(before)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

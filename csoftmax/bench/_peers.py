@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from csoftmax import _threads
+from csoftmax._native import threads
 
 Array = npt.NDArray[Any]
 Run = Callable[[], Any]
@@ -90,7 +90,7 @@ def sklearn_softmax(W: Array, X: Array, y: Array) -> Run | None:
     labels = y.astype(X.dtype)
 
     def run() -> tuple[Any, Any]:
-        loss, grad = model.loss_gradient(W.T, X, labels, n_threads=_threads.default())
+        loss, grad = model.loss_gradient(W.T, X, labels, n_threads=threads.default())
         return loss, grad.T
 
     return run

@@ -152,8 +152,8 @@ def csoftmax_pixels(
     problem: Problem, tol: float, watch: Watch | None = None, max_iter: int = LIMIT
 ) -> Fitted:
     """What is below the estimator, on pixels as bytes, in float32."""
-    from csoftmax.objective import Objective
     from csoftmax.solvers import minimise
+    from csoftmax.solvers.objective import Objective
 
     assert problem.data.pixels
     raw, shift, scale = problem.data.pixels

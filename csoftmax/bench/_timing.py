@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from csoftmax import _dispatch, _threads
+from csoftmax._native import dispatch, threads
 from csoftmax.bench._jobs import Case, Job
 from csoftmax.bench._peers import Run, optional
 
@@ -224,19 +224,19 @@ def _pools() -> Any:
 def _in_force(turn: Turn, pools: Any) -> Iterator[None]:
     """Have the turn's instruction set and number of threads in force."""
     torch = optional("torch")
-    before = _dispatch.selected(), _threads._limit, torch and torch.get_num_threads()
+    before = dispatch.selected(), threads._limit, torch and torch.get_num_threads()
     with pools.limit(limits=turn.threads) if pools else contextlib.nullcontext():
         if turn.isa:
-            _dispatch.select(turn.isa)
-        _threads._limit = turn.threads
+            dispatch.select(turn.isa)
+        threads._limit = turn.threads
         if torch:
             torch.set_num_threads(turn.threads)
         try:
             _rest()
             yield
         finally:
-            _dispatch.select(before[0])
-            _threads._limit = before[1]
+            dispatch.select(before[0])
+            threads._limit = before[1]
             if torch:
                 torch.set_num_threads(before[2])
 
@@ -275,12 +275,12 @@ def _limits(case: Case, dtype: str) -> Iterator[tuple[str, Run, float]]:
 def _read(size: int, dtype: str) -> Run:
     real = np.dtype("float64" if dtype == "float64" else "float32")
     x = np.ones(size // real.itemsize, real)
-    return lambda: _dispatch.kernels.read_sum(x, _threads.default())
+    return lambda: dispatch.kernels.read_sum(x, threads.default())
 
 
 def _compute(flops: float, dtype: str) -> Run:
     itemsize = 8 if dtype == "float64" else 4
-    return lambda: _dispatch.kernels.multiply_add(itemsize, flops, _threads.default())
+    return lambda: dispatch.kernels.multiply_add(itemsize, flops, threads.default())
 
 
 # ---- memory ------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The steps of the course's worksheet: each takes data and settings and returns plain numbers.
 
-Nothing here prints or draws: `csoftmax.report` turns the results into text and JSON,
+Nothing here prints or draws: `csoftmax.worksheet.report` turns the results into text and JSON,
 `csoftmax.plot` into pictures, and `csoftmax.cli` takes the steps in order.
 """
 

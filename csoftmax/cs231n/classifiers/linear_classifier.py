@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from csoftmax import _checks
+from csoftmax._native import checks
 from csoftmax.linear import linear_predict, softmax_loss, svm_loss
 
 __all__ = ["LinearClassifier", "LinearSVM", "Softmax"]
@@ -108,10 +108,10 @@ class LinearClassifier(ABC):
         1.0
         """
         X, y = _data(X, y)
-        rate = _checks.real("learning_rate", learning_rate, 0)
-        reg = _checks.real("reg", reg, 0)
-        num_iters = _checks.integer("num_iters", num_iters, 0)
-        batch_size = _checks.integer("batch_size", batch_size, 1)
+        rate = checks.real("learning_rate", learning_rate, 0)
+        reg = checks.real("reg", reg, 0)
+        num_iters = checks.integer("num_iters", num_iters, 0)
+        batch_size = checks.integer("batch_size", batch_size, 1)
         weights = self._start(X, y, fit_bias)
         self.shift, self.scale = shift, scale
         dW, step = np.empty_like(weights[0]), [np.empty_like(w) for w in weights]
@@ -176,11 +176,11 @@ class LinearClassifier(ABC):
         if self.W is None:
             dtype = X.dtype if X.dtype.kind == "f" else np.dtype(np.float32)
             shape = X.shape[1], max(1, int(y.max()) + 1)
-            _checks.label_range("y", y, shape[1])
+            checks.label_range("y", y, shape[1])
             self.W = (0.001 * np.random.randn(*shape)).astype(dtype)  # noqa: NPY002
         else:
-            self.W = np.array(_checks.coefficients(self.W), order="C")
-            _checks.label_range("y", y, self.W.shape[1])
+            self.W = np.array(checks.coefficients(self.W), order="C")
+            checks.label_range("y", y, self.W.shape[1])
         if not fit_bias:
             self.b = None
             return [self.W]
@@ -227,10 +227,10 @@ class LinearSVM(_Compiled):
 
 
 def _data(X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    X, y = _checks.array("X", X), _checks.array("y", y)
+    X, y = checks.array("X", X), checks.array("y", y)
     if X.ndim != 2 or X.size == 0:
         raise ValueError(f"X has shape {X.shape}: wanted (N, D), at least one row and column")
     if y.shape != (len(X),):
         raise ValueError(f"y has shape {y.shape}: wanted ({len(X)},), a label for each row of X")
     dtype = X.dtype if X.dtype in _IN_PLACE else np.dtype(np.float32)
-    return np.ascontiguousarray(X, dtype), _checks.labels("y", y)
+    return np.ascontiguousarray(X, dtype), checks.labels("y", y)

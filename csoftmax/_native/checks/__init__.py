@@ -1,0 +1,88 @@
+"""The only place that raises about input of the public functions.
+
+Each message names the argument, what was seen and what was wanted. Every function returns its
+argument in the form that the kernels take, without a copy where it has that form already. Nothing
+here changes an argument.
+"""
+
+from csoftmax._native.checks.arrays import (
+    array,
+    axes,
+    exp_dtype,
+    kernel_dtype,
+    native,
+    out_array,
+    overlaps,
+    result_dtype,
+    same_memory,
+    vector,
+    weights,
+)
+from csoftmax._native.checks.linear import (
+    affine,
+    coefficients,
+    columns_of_models,
+    direction,
+    features,
+    masks,
+    normalizers,
+    row_indices,
+    total_weight,
+    total_weights,
+)
+from csoftmax._native.checks.numbers import (
+    choice,
+    integer,
+    n_threads,
+    real,
+)
+from csoftmax._native.checks.sparse import (
+    dense,
+    is_sparse,
+    sparse_entries,
+    sparse_features,
+)
+from csoftmax._native.checks.targets import (
+    label_range,
+    labels,
+    row_targets,
+    scores,
+    target,
+)
+
+__all__ = [
+    "affine",
+    "array",
+    "axes",
+    "choice",
+    "coefficients",
+    "columns_of_models",
+    "dense",
+    "direction",
+    "exp_dtype",
+    "features",
+    "integer",
+    "is_sparse",
+    "kernel_dtype",
+    "label_range",
+    "labels",
+    "masks",
+    "n_threads",
+    "native",
+    "normalizers",
+    "out_array",
+    "overlaps",
+    "real",
+    "result_dtype",
+    "row_indices",
+    "row_targets",
+    "same_memory",
+    "scores",
+    "sparse_entries",
+    "sparse_features",
+    "target",
+    "total_weight",
+    "total_weights",
+    "vector",
+    "weights",
+]

@@ -1,0 +1,207 @@
+"""Arrays of any kind: dtypes, axes, outputs, and vectors of so many numbers."""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+#: dtype.kind of what is a number here: bool, signed, unsigned, floating point
+REAL_KINDS = "biuf"
+KERNEL_CHARS = "fd"
+FLOAT64 = np.dtype(np.float64)
+
+
+def array(name: str, value: npt.ArrayLike) -> Array:
+    """An array of real numbers of any dtype up to float64, as it is."""
+    result = value if type(value) is np.ndarray else _as_array(name, value)
+    dtype = result.dtype
+    if dtype.kind not in REAL_KINDS or dtype.itemsize > 8:
+        raise TypeError(
+            f"{name} has dtype {dtype}: wanted real numbers "
+            "(bool, an integer type, float16, float32 or float64)"
+        )
+    return result
+
+
+def _as_array(name: str, value: npt.ArrayLike) -> Array:
+    """What is not an array already, or is of a class of its own."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array: wanted a plain array (fill it, or leave the rows out)"
+        )
+    if not isinstance(value, np.ndarray) and hasattr(value, "tocsr"):
+        raise TypeError(f"{name} is a sparse {type(value).__name__}: wanted a dense array")
+    try:
+        return np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{name} is no array of numbers: {error}") from error
+
+
+@functools.cache
+def result_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of a function of `dtype`: integers and bool count as float64."""
+    if dtype.kind != "f":
+        return FLOAT64
+    return dtype if dtype.isnative else dtype.newbyteorder("=")
+
+
+@functools.cache
+def exp_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of numpy.exp, which SciPy's softmax has: narrow integers give narrow floats."""
+    if dtype.kind in "iu" and dtype.itemsize < 4:
+        return np.dtype(np.float16 if dtype.itemsize == 1 else np.float32)
+    return result_dtype(dtype)
+
+
+def kernel_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype that a kernel computes in: float16 goes through float32."""
+    return dtype if dtype.char in KERNEL_CHARS else np.dtype(np.float32)
+
+
+def native(value: Array, dtype: np.dtype[Any]) -> Array:
+    """`value` in another dtype, a native one, aligned: itself, or a copy."""
+    if value.dtype == dtype and value.flags.aligned:
+        return value
+    with np.errstate(over="ignore", invalid="ignore"):  # past float32 is inf, as in the kernels
+        return value.astype(dtype)
+
+
+def axes(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
+    """`axis` as SciPy reads it, sorted and counted from the front; a scalar has axis 0, too."""
+    if axis is None:
+        return tuple(range(ndim))
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
+    found = []
+    for one in axis if isinstance(axis, tuple) else (axis,):
+        if isinstance(one, (bool, np.bool_)):
+            raise TypeError(f"axis is {axis!r}: wanted None, an integer or a tuple of integers")
+        try:
+            index = operator.index(one)
+        except TypeError:
+            raise TypeError(
+                f"axis is {axis!r}: wanted None, an integer or a tuple of integers"
+            ) from None
+        if not -max(ndim, 1) <= index < max(ndim, 1):
+            raise np.exceptions.AxisError(index, ndim)
+        found.append(index % max(ndim, 1))
+    if len(set(found)) < len(found):
+        raise ValueError(f"axis is {axis!r}: wanted each axis once")
+    return tuple(sorted(found)) if ndim else ()
+
+
+def overlaps(a: Array, b: Array) -> bool:
+    """Whether two arrays share memory; if that is too hard to tell, whether their bounds do."""
+    if not np.may_share_memory(a, b):
+        return False
+    try:
+        return np.shares_memory(a, b, max_work=10_000)  # type: ignore[arg-type]  # NumPy's stub
+    except np.exceptions.TooHardError:
+        return True
+
+
+def same_memory(a: Array, b: Array) -> bool:
+    """Whether two arrays are one: the same elements at the same addresses."""
+    return (
+        a.__array_interface__["data"][0] == b.__array_interface__["data"][0]
+        and a.shape == b.shape
+        and a.strides == b.strides
+        and a.dtype == b.dtype
+    )
+
+
+def _repeats(a: Array) -> bool:
+    """Whether an array might have an element in the memory of another one of its own."""
+    end = a.itemsize
+    for stride, length in sorted(
+        (abs(stride), n) for stride, n in zip(a.strides, a.shape, strict=True) if n > 1
+    ):
+        if stride < end:
+            return True
+        end += stride * (length - 1)
+    return False
+
+
+def out_array(
+    out: Array,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    inputs: Mapping[str, npt.ArrayLike | None],
+    *,
+    in_place: Sequence[str] = (),
+) -> Array:
+    """An array for the result: of this shape and dtype, writable, apart from all inputs.
+
+    It may be the very memory of the inputs that `in_place` names.
+    """
+    if type(out) is not np.ndarray and (
+        not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray)
+    ):
+        raise TypeError(f"out is a {type(out).__name__}: wanted a numpy.ndarray")
+    if out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}: wanted {shape}")
+    if out.dtype != dtype:
+        raise TypeError(f"out has dtype {out.dtype.str}: wanted {dtype.str} ({dtype})")
+    flags = out.flags
+    if not flags.writeable:
+        raise ValueError("out is read-only: wanted an array that can be written to")
+    if not flags.aligned or not (flags.forc or not out.size or not _repeats(out)):
+        raise ValueError("out is unaligned or repeats memory: wanted an ordinary array")
+    for name, other in inputs.items():
+        if not isinstance(other, np.ndarray) or (other is out and name in in_place):
+            continue
+        if not overlaps(out, other):
+            continue
+        if name not in in_place:
+            raise ValueError(f"out overlaps {name} in memory: wanted an array of its own")
+        if not same_memory(out, other):
+            raise ValueError(
+                f"out overlaps {name} in memory: wanted {name} itself or an array apart"
+            )
+    return out
+
+
+def vector(name: str, value: npt.ArrayLike, length: int, dtype: np.dtype[Any], of: str) -> Array:
+    """A contiguous copy or view of `length` numbers in `dtype`; `of` says what there is one for."""
+    result = array(name, value)
+    if result.shape != (length,):
+        raise ValueError(f"{name} has shape {result.shape}: wanted ({length},), one for each {of}")
+    return np.ascontiguousarray(native(result, dtype))
+
+
+def weights(
+    name: str,
+    value: npt.ArrayLike | None,
+    length: int,
+    dtype: np.dtype[Any],
+    of: str,
+    *,
+    relative: bool = False,
+) -> Array | None:
+    """Finite numbers, not negative.
+
+    Where only their ratios count (`relative`), they are scaled by a power of 2, so that no sum of
+    them leaves the range of `dtype`.
+    """
+    if value is None:
+        return None
+    given = vector(name, value, length, result_dtype(array(name, value).dtype), of)
+    if not length:
+        return native(given, dtype)
+    highest, most = float(given.max()), float(np.finfo(np.float64 if relative else dtype).max)
+    if not (given.min() >= 0 and highest <= most):
+        at = int((~((given >= 0) & (given <= most))).argmax())
+        raise ValueError(
+            f"{name}[{at}] is {given[at]}: wanted finite numbers, none negative or above {most:.3g}"
+        )
+    if relative and not 1e-9 < highest < 1e9:
+        given = np.ldexp(given.astype(np.float64), -math.frexp(highest)[1])
+    return native(given, dtype)

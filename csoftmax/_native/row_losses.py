@@ -1,0 +1,132 @@
+"""Losses on logits, whichever they are: from the caller's arguments to the kernel and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from csoftmax._native import checks, dispatch, threads
+
+Array = npt.NDArray[Any]
+
+
+class Problem:
+    """A loss on logits, checked and in the kernels' terms; `name` is the logits' for the caller."""
+
+    def __init__(
+        self,
+        loss: str,
+        name: str,
+        logits: npt.ArrayLike,
+        target: npt.ArrayLike,
+        weight: npt.ArrayLike | None,
+        sample_weight: npt.ArrayLike | None,
+        ignore_index: int,
+        reduction: str,
+        label_smoothing: float,
+        delta: float = 0.0,
+    ) -> None:
+        self.kind, self.name = loss, name
+        self.given = checks.array(name, logits)
+        self.dtype = checks.result_dtype(self.given.dtype)
+        self.compute = checks.kernel_dtype(self.dtype)
+        self.logits = checks.scores(name, self.given)
+        n_rows, n_classes = self.logits.shape
+        self.reduction = checks.choice("reduction", reduction, ("mean", "sum", "none"))
+        self.label_smoothing = checks.real("label_smoothing", label_smoothing, 0, 1)
+        self.delta = checks.real("delta", delta)
+        self.index, self.prob, self.n_targets = checks.target(
+            target,
+            self.logits.shape,
+            self.compute,
+            one_row=self.given.ndim == 1,
+            ignore_index=checks.integer("ignore_index", ignore_index),
+        )
+        self.weight = checks.weights("weight", weight, n_classes, self.compute, "class")
+        self.sample_weight = checks.weights(
+            "sample_weight",
+            sample_weight,
+            n_rows,
+            self.compute,
+            "row",
+            relative=reduction == "mean",
+        )
+        #: what the gradient must not overlap, but for the logits
+        self.inputs = {
+            name: self.given,
+            "target": target,
+            "weight": weight,
+            "sample_weight": sample_weight,
+        }
+
+    def loss(self, n_threads: int | None) -> Any:
+        """The reduced loss."""
+        return self._run(None, self._threads(n_threads))
+
+    def loss_with_grad(self, out: Array | None, n_threads: int | None) -> tuple[Any, Array]:
+        """The reduced loss and its gradient with respect to the logits."""
+        threads = self._threads(n_threads)
+        shape, dtype = self.given.shape, self.dtype
+        if out is not None:
+            checks.out_array(out, shape, dtype, self.inputs, in_place=(self.name,))
+        direct = out is not None and dtype == self.compute
+        grad = out if out is not None and direct else np.empty(shape, self.compute)
+        loss = self._run(checks.scores(self.name, grad), threads)
+        if out is None:
+            return loss, checks.native(grad, dtype)
+        if not direct:
+            out[...] = checks.native(grad, dtype)
+        return loss, out
+
+    def _threads(self, n_threads: int | None) -> int:
+        return threads.resolve(n_threads, self.logits.size * threads.NS_PER_LOGIT)
+
+    def _run(self, grad: Array | None, n_threads: int) -> Any:
+        """The reduced loss; and its gradient in `grad`, (N, C)."""
+        mean = self.reduction == "mean"
+        normalizer = self._normalizer() if mean else 1.0
+        losses = np.zeros(len(self.logits))
+        if len(losses):
+            kernels = dispatch.kernels
+            kernels.row_losses(
+                kernels.LOSSES[self.kind],
+                checks.native(self.logits, self.compute),
+                self.index,
+                self.prob,
+                self.weight,
+                self.sample_weight,
+                1.0 / normalizer if normalizer else np.nan,
+                self.label_smoothing,
+                self.delta,
+                grad,
+                losses,
+                n_threads,
+            )
+        if self.sample_weight is not None:
+            # 0 * inf is NaN, and past float64 is inf: results like others
+            with np.errstate(invalid="ignore", over="ignore"):
+                losses *= self.sample_weight
+        if self.reduction == "none":
+            rows = checks.native(losses, self.dtype)
+            return rows if self.given.ndim == 2 else rows[0]
+        total: float = dispatch.kernels.total(losses)
+        if not mean:
+            return total
+        return total / normalizer if normalizer else np.nan
+
+    def _normalizer(self) -> float:
+        """What a mean divides by."""
+        if self.index is None or self.weight is None:
+            if self.sample_weight is None:
+                return float(self.n_targets)
+            if self.index is None:
+                return float(self.sample_weight.sum(dtype=np.float64))
+        aimed = self.index >= 0
+        of_rows = aimed.astype(np.float64)
+        if self.weight is not None:
+            of_rows[aimed] = self.weight[self.index[aimed]]
+        if self.sample_weight is not None:
+            of_rows *= self.sample_weight
+        return float(of_rows.sum())

@@ -1,0 +1,314 @@
+"""What the estimators refuse, in scikit-learn's words where its own checks look for them.
+
+NaN and infinities in X are not looked for in advance, which would be one more pass over the data:
+the first loss or score that is not finite asks `finite_features` to name the element.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from csoftmax._native import checks
+from csoftmax._native.threads import default
+from csoftmax.estimators.sklearn import (
+    _check_sample_weight,
+    assert_all_finite,
+    check_classification_targets,
+    check_consistent_length,
+    column_or_1d,
+    issparse,
+    validate_data,
+    validate_parameter_constraints,
+)
+
+Array = npt.NDArray[Any]
+
+#: bytes of features, or of scores, that a block of rows has at most
+BLOCK_BYTES = 4 << 20
+#: but so many rows at least, so that what a block costs beside its rows does not count
+MIN_ROWS = 64
+
+#: how far the sum of a row of probabilities may be from 1: float16 is this coarse
+SUM_TOLERANCE = 1e-3
+
+#: strongest penalty beside the mean loss: far below it, all coefficients already are 0
+MAX_PENALTY = 1e30
+
+
+def threads(n_jobs: int | None) -> int | None:
+    """n_threads of the kernels; a negative n_jobs counts back from all, as in scikit-learn."""
+    if n_jobs is None or n_jobs > 0:
+        return n_jobs
+    if n_jobs == 0:
+        raise ValueError("n_jobs is 0: wanted None, a positive number of threads, or -1 for all")
+    return max(1, default() + 1 + n_jobs)
+
+
+def options(estimator: Any) -> None:
+    """Refuse parameters that `_parameter_constraints` do not allow.
+
+    As scikit-learn's `_validate_params`, which spends half of its time to find their names.
+    """
+    constraints = estimator._parameter_constraints
+    given = {name: getattr(estimator, name) for name in constraints}
+    validate_parameter_constraints(constraints, given, type(estimator).__name__)
+
+
+def callables(given: Any) -> list[Any]:
+    """The callbacks as a list."""
+    callbacks = [] if given is None else [given] if callable(given) else list(given)
+    for callback in callbacks:
+        if not callable(callback):
+            raise TypeError(f"callbacks has {callback!r}: wanted callables")
+    return callbacks
+
+
+# ---- X -----------------------------------------------------------------------------------------
+
+
+def features(estimator: Any, X: Any, *, reset: bool) -> Any:
+    """X as an array of float64, float32, uint8 or bool of any layout, or as CSR of floats."""
+    dtype: Any = [np.float64, np.float32, np.uint8, np.bool_]
+    sparse = bool(issparse(X))  # not by its methods: a data frame's column may be called tocsr
+    if sparse:
+        narrow = X.dtype in (np.uint8, np.bool_)
+        dtype = np.float32 if narrow else [np.float64, np.float32]
+    return validate_data(
+        estimator, X, reset=reset, accept_sparse="csr", dtype=dtype, ensure_all_finite=False
+    )
+
+
+def arithmetic(X: Any) -> np.dtype[Any]:
+    """The dtype of a model of X: float64 for float64, float32 for float32, uint8 and bool."""
+    return np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
+
+
+def row_blocks(X: Any, width: int = 1) -> Iterator[slice]:
+    """Rows in blocks of bounded memory, also for an array of `width` float64 a row beside X."""
+    n_rows, stored = X.shape
+    if checks.is_sparse(X):
+        stored = X.nnz // max(1, n_rows)
+    step = max(MIN_ROWS, BLOCK_BYTES // (8 * max(stored, width, 1)))
+    for start in range(0, n_rows, step):
+        yield slice(start, min(start + step, n_rows))
+
+
+def all_finite(values: Array) -> bool:
+    """Whether there is neither NaN nor infinity; a sum is the fastest look."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(values.sum())) or bool(np.isfinite(values).all())
+
+
+def finite_features(estimator: Any, X: Any) -> None:
+    """Raise ValueError with the first NaN or infinity of X, if there is one."""
+    if X.dtype.kind != "f":
+        return
+    for rows in row_blocks(X):
+        block = X[rows]
+        values = block.data if checks.is_sparse(block) else block
+        if all_finite(values):
+            continue
+        at = np.argwhere(~np.isfinite(values))[0]
+        value = values[tuple(at)]
+        if checks.is_sparse(block):
+            row = int(np.searchsorted(block.indptr, at[0], side="right")) - 1
+            column = int(block.indices[at[0]])
+        else:
+            row, column = at
+        where = f"row {rows.start + row}, column {column}"
+        name = type(estimator).__name__
+        if np.isnan(value):
+            raise ValueError(
+                f"Input X contains NaN.\n{name} does not accept missing values encoded as NaN "
+                f"natively: the first is in {where}. Impute them (sklearn.impute), or leave the "
+                "rows out."
+            )
+        raise ValueError(
+            f"Input X contains infinity or a value too large for {X.dtype!r}.\n"
+            f"{name} found the first in {where}: wanted finite numbers."
+        )
+
+
+# ---- y and the weights -------------------------------------------------------------------------
+
+
+def labels_or_probabilities(estimator: Any, y: Any, X: Any) -> tuple[Array, bool]:
+    """The target as (N,) labels or (N, C) probabilities, and whether it is the latter."""
+    name = type(estimator).__name__
+    if y is None:
+        raise ValueError(f"This {name} estimator requires y to be passed, but the target y is None")
+    shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
+    soft = len(shape) == 2 and shape[1] > 1
+    if soft:
+        target = _probabilities(y)
+    elif isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biu":
+        target = y  # always classes; the checks take a twentieth of a fit to iris
+    else:
+        target = column_or_1d(y, warn=True)
+        assert_all_finite(target, input_name="y", estimator_name=name)
+        check_classification_targets(target)
+    check_consistent_length(X, target)
+    return target, soft
+
+
+def labels(estimator: Any, y: Any, X: Any) -> Array:
+    """The target as (N,) labels."""
+    target, soft = labels_or_probabilities(estimator, y, X)
+    if soft:
+        raise ValueError(
+            f"y should be a 1d array, got an array of shape {target.shape} instead: "
+            f"{type(estimator).__name__} wants labels, for its folds and scores"
+        )
+    return target
+
+
+def _probabilities(y: Any) -> Array:
+    values = checks.array("y", y)
+    if values.dtype.kind != "f":
+        raise ValueError(
+            f"y should be a 1d array, got an array of shape {values.shape} instead. "
+            f"Probabilities (N, C) are wanted as floating-point numbers, not as {values.dtype}."
+        )
+    sums = values.sum(axis=1, dtype=np.float64)
+    bad = ~(np.abs(sums - 1) <= SUM_TOLERANCE) | ~(values >= 0).all(axis=1)
+    if bad.any():
+        row = int(bad.argmax())
+        raise ValueError(
+            f"y[{row}] has smallest element {values[row].min():.4g} and sum {sums[row]:.4g}: "
+            "wanted a row of probabilities, none negative, with sum 1"
+        )
+    return values
+
+
+def no_class_weight(class_weight: Any, *, soft: bool, partial: bool) -> None:
+    """Refuse weights of classes where there are none."""
+    if soft and class_weight is not None:
+        raise ValueError(
+            f"class_weight is {class_weight!r}, but y is probabilities: "
+            "wanted labels with it, or sample_weight"
+        )
+    if partial and isinstance(class_weight, str):
+        raise ValueError(
+            f"class_weight is {class_weight!r}, which partial_fit cannot know from some rows: "
+            "wanted a dictionary (sklearn.utils.class_weight.compute_class_weight makes one)"
+        )
+
+
+def several(estimator: Any, classes: Array) -> None:
+    """Refuse a target with one class."""
+    if len(classes) < 2:
+        raise ValueError(
+            f"{type(estimator).__name__} needs samples of at least 2 classes in the data, "
+            f"but the data contains only one class: {classes[0]!r}"
+        )
+
+
+def partial_classes(estimator: Any, given: Any, n_columns: int | None) -> Array:
+    """The classes of partial_fit: the model's, or those named at the first call.
+
+    `n_columns` is that of probabilities, which have classes 0, 1, ... without names.
+    """
+    known = getattr(estimator, "classes_", None)
+    if given is not None:
+        named = np.unique(given)
+        if known is not None and not np.array_equal(known, named):
+            raise ValueError(
+                f"classes is {given!r}, not the same as on last call to partial_fit: "
+                f"wanted {known!r} or None"
+            )
+        known = named
+    elif known is None:
+        if n_columns is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        known = np.arange(n_columns)
+    several(estimator, known)
+    if n_columns is not None and n_columns != len(known):
+        raise ValueError(f"y has {n_columns} columns: wanted {len(known)}, one for each class")
+    return known
+
+
+def known_labels(y: Array, classes: Array) -> npt.NDArray[np.int64]:
+    """Index of each label in the sorted classes."""
+    index = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    unknown = classes[index] != y
+    if np.any(unknown):
+        at = int(np.argmax(unknown))
+        raise ValueError(f"y[{at}] is {y[at]!r}: wanted one of the classes, {list(classes)}")
+    return index.astype(np.int64, copy=False)
+
+
+def sample_weights(value: Any, X: Any) -> Array | None:
+    """Weights of the rows in float64, none negative, not all zero."""
+    if value is None:
+        return None
+    weights: Array = _check_sample_weight(value, X, dtype=np.float64)
+    if (negative := weights < 0).any():
+        at = int(negative.argmax())
+        raise ValueError(f"sample_weight[{at}] is {weights[at]:g}: wanted no negative weight")
+    return weights
+
+
+def total_weight(weights: Array | None, n_rows: int) -> float:
+    """The sum of the weights, with those of the classes; not zero."""
+    total = float(n_rows if weights is None else weights.sum())
+    if not total > 0:
+        raise ValueError(
+            "sample_weight, times class_weight, is zero for all rows: "
+            "wanted at least one positive weight"
+        )
+    return total
+
+
+def training_masks(folds: Any, n_rows: int) -> npt.NDArray[np.bool_]:
+    """Which rows each fold is trained on: (n_folds, N)."""
+    masks = np.zeros((len(folds), n_rows), bool)
+    for i, (mask, (train, _)) in enumerate(zip(masks, folds, strict=True)):
+        rows = np.arange(n_rows)[train]
+        mask[rows] = True
+        if (different := int(mask.sum())) != len(rows) or not different:
+            raise ValueError(
+                f"fold {i} of cv trains on {len(rows)} rows, of which {different} are different: "
+                "wanted at least one, and none twice"
+            )
+    return masks
+
+
+def inverse_strengths(Cs: Any) -> npt.NDArray[np.float64]:
+    """The values of C: as many as an integer says, from 1e-4 to 1e4, or those given."""
+    if isinstance(Cs, Integral):
+        return np.logspace(-4, 4, int(Cs))
+    return _grid("Cs", Cs, "a positive integer, or positive numbers", lambda grid: grid > 0)
+
+
+def l1_ratios(value: Any) -> npt.NDArray[np.float64]:
+    """Shares of l1 in the penalty."""
+    return _grid("l1_ratios", value, "numbers from 0 to 1", lambda grid: abs(grid - 0.5) <= 0.5)
+
+
+def _grid(
+    name: str, value: Any, wanted: str, holds: Callable[[Array], Array]
+) -> npt.NDArray[np.float64]:
+    try:
+        grid = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        grid = np.empty(0)
+    if grid.ndim != 1 or not grid.size or not holds(grid).all():
+        raise ValueError(f"{name} is {value!r}: wanted {wanted}")
+    return grid
+
+
+def penalties(C: float, l1_ratio: float, total: float) -> tuple[float, float]:
+    """l2 and l1 beside the mean loss: shares of 1 / (C total), in the range of float32."""
+    with np.errstate(over="ignore"):
+        strength = float(1 / np.float64(C) / total)
+    if not strength <= MAX_PENALTY:
+        raise ValueError(
+            f"C is {C:g} and the sum of the weights {total:g}: "
+            f"wanted a product of at least {1 / MAX_PENALTY:g}"
+        )
+    return (1 - l1_ratio) * strength, l1_ratio * strength

@@ -1,0 +1,390 @@
+"""Softmax regression as scikit-learn's estimators are: fit, predict and all that uses them."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from csoftmax.estimators import checks as fit_checks
+from csoftmax.estimators import training
+from csoftmax.estimators.prediction import Predictions
+from csoftmax.estimators.sklearn import (
+    BaseEstimator,
+    ClassifierMixin,
+    ConvergenceWarning,
+    Interval,
+    StrOptions,
+    check_random_state,
+)
+from csoftmax.estimators.training import (
+    CheckedObjective,
+    FitProgress,
+    Moments,
+    Recorder,
+    Scaling,
+    Seen,
+)
+from csoftmax.solvers import Solution, minimise, sgd
+from csoftmax.solvers.sgd import SGD, State, epoch
+
+Array = npt.NDArray[Any]
+Callback = Callable[[FitProgress], Any]
+
+
+class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Softmax (multinomial logistic) regression, with the model of LogisticRegression.
+
+    It minimises, with the intercept free of penalty,
+
+        C sum_i s_i L_i + (1 - l1_ratio)/2 sum(W**2) + l1_ratio sum(abs(W))
+        L_i = lse(z_i) - z_i[y_i]        Z = X W + intercept        s_i = sample and class weight
+
+    and at equal parameters has the optimum, shapes and predictions of
+    `sklearn.linear_model.LogisticRegression`. Two classes have one row of coefficients z, that of
+    the second: their scores are (0, z).
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        Inverse strength of the penalty, above 0; `numpy.inf` for no penalty.
+    l1_ratio : float, default=0.0
+        Share of l1 in the penalty, from 0 (l2) to 1.
+    tol : float, default=1e-4
+        The fit ends when no element of the gradient is larger: that of the objective divided by
+        C sum_i s_i (a mean), projected where l1 holds an element at 0.
+    fit_intercept : bool, default=True
+        Whether the scores have an intercept.
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each class, 1 where the dictionary has none; "balanced":
+        n_rows / (n_classes * rows of the class). Not for probabilities as targets.
+    solver : {"auto", "lbfgs", "newton-cg", "sgd"} or SGD, default="auto"
+        "lbfgs" and "newton-cg" work in the metric of a curvature that is sampled from the rows, and
+        need few passes over X; "auto" is "lbfgs", with steps within orthants where `l1_ratio` is
+        not 0 ("newton-cg" is for l2). "sgd" takes mini-batches, with the options of `SGD()`, or of
+        the `csoftmax.SGD` that is given; it comes near the optimum and stops for other reasons.
+    max_iter : int, default=1000
+        Most iterations of the solver.
+    standardize : bool, default=False
+        Fit on (X - mean) / std, which is never made: X stays as it is, CSR stays sparse. Mean and
+        standard deviation are weighted by `sample_weight`; without an intercept there is no shift;
+        constant features are not scaled. `coef_` and `intercept_` are for the raw X again, but the
+        penalty acts on the coefficients of the scaled features, so that the optimum is that of
+        LogisticRegression behind a StandardScaler.
+    label_smoothing : float, default=0.0
+        eps, from 0 to 1: the targets are (1 - eps) Y + eps / n_classes.
+    warm_start : bool, default=False
+        Start `fit` at the coefficients of the last one. Classes that stay keep theirs, new ones
+        start at 0.
+    random_state : int, RandomState instance or None, default=None
+        For solvers that draw rows.
+    verbose : int, default=0
+        Above 0: print a line per iteration.
+    n_jobs : int or None, default=None
+        Threads, at most. None: all that the process may use, fewer for little work; -1: the same
+        (CSOFTMAX_NUM_THREADS and OMP_NUM_THREADS count); -2: all but one, and so on. The result
+        does not depend on it.
+    callbacks : callable or list of callables, default=None
+        Each is called after an iteration with an object that has `iteration`, `loss`, `gradient`,
+        `passes`, `seconds`, `coef` and `intercept`. If one returns True, the fit ends there.
+
+    Attributes
+    ----------
+    coef_ : (n_classes, n_features) or (1, n_features) ndarray
+        In the dtype of the arithmetic.
+    intercept_ : (n_classes,) or (1,) ndarray
+        Zeros without `fit_intercept`.
+    classes_ : (n_classes,) ndarray
+        Labels, sorted; 0 to n_classes - 1 for probabilities as targets.
+    n_iter_ : (1,) ndarray of int32
+        Iterations of the solver.
+    stop_reason_ : str
+        "gradient": at most `tol`; "loss": no more progress in this precision; "max_iter";
+        "callback"; "interrupted" (Ctrl-C, with the last iterate kept, as start for `warm_start`);
+        of "sgd" also "validation" and "not finite".
+    history_ : dict of lists
+        "loss" (the objective divided by C sum_i s_i), "gradient", "passes" over X and "seconds"
+        after each iteration.
+    n_features_in_ : int
+        Features seen by `fit`.
+    feature_names_in_ : (n_features_in_,) ndarray
+        Their names, where X has names that are all strings.
+
+    Notes
+    -----
+    Arithmetic and coefficients are float32 for X of float32, uint8 and bool, which are read where
+    they lie in any layout, memory-mapped too; else float64, to which other types are copied. CSR
+    with int32 or int64 indices is used as it is (uint8 and bool as float32), other sparse formats
+    are converted to it. Same bits for any number of threads.
+
+    NaN and infinities are not looked for in advance: the first pass over X finds them.
+    Not here: `penalty` (use `l1_ratio`, and `C=numpy.inf` for none), `dual`, `intercept_scaling`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from csoftmax import SoftmaxClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = SoftmaxClassifier().fit(X, y)
+    >>> model.predict(X[::50])
+    array([0, 1, 2])
+    >>> model.predict_proba(X[:1]).round(2)
+    array([[0.98, 0.02, 0.  ]])
+    >>> model.stop_reason_
+    'gradient'
+    """
+
+    _seen: Seen
+
+    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  # a name of scikit-learn
+        "C": [Interval(Real, 0, None, closed="right")],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "fit_intercept": ["boolean"],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "solver": [StrOptions({"auto", "lbfgs", "newton-cg", "sgd"}), SGD],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "standardize": ["boolean"],
+        "label_smoothing": [Interval(Real, 0, 1, closed="both")],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+        "n_jobs": [Integral, None],
+        "callbacks": [callable, list, tuple, None],
+    }
+
+    def __init__(
+        self,
+        C: float = 1.0,
+        *,
+        l1_ratio: float = 0.0,
+        tol: float = 1e-4,
+        fit_intercept: bool = True,
+        class_weight: Any = None,
+        solver: str | SGD = "auto",
+        max_iter: int = 1000,
+        standardize: bool = False,
+        label_smoothing: float = 0.0,
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+        n_jobs: int | None = None,
+        callbacks: Callback | Sequence[Callback] | None = None,
+    ) -> None:
+        self.C = C
+        self.l1_ratio = l1_ratio
+        self.tol = tol
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.solver = solver
+        self.max_iter = max_iter
+        self.standardize = standardize
+        self.label_smoothing = label_smoothing
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.n_jobs = n_jobs
+        self.callbacks = callbacks
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SoftmaxClassifier:
+        """Fit the model to rows X and their targets.
+
+        Parameters
+        ----------
+        X : (N, D) array_like, data frame or sparse
+            Features.
+        y : (N,) or (N, n_classes) array_like
+            Labels of any type that sorts, or floating-point probabilities of the classes 0, 1,
+            and so on, with sum 1.
+        sample_weight : (N,) array_like, optional
+            Weights of the rows, none negative.
+
+        Returns
+        -------
+        SoftmaxClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            For options out of range, data that do not fit together, NaN and infinities.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `max_iter` iterations did not suffice for `tol`.
+        """
+        callbacks = self._check_options()
+        objective, l1, classes, seen, scaling = self._problem(X, y, sample_weight)
+        theta = self._start(objective, classes, scaling, warm=self.warm_start)
+        model = partial(scaling.raw, fit_intercept=self.fit_intercept)
+        recorder = Recorder(model, callbacks, self.verbose > 0)
+        try:
+            solution = self._minimise(objective, theta, l1, recorder)
+        except KeyboardInterrupt:
+            if recorder.theta is not None:
+                n_iter = len(recorder.history["loss"])
+                solution = Solution(recorder.theta, n_iter, "interrupted")
+                self._keep(solution, recorder, classes, seen)
+            raise
+        if solution.stop_reason == "not finite":  # mini-batches do not look at all rows at first
+            fit_checks.finite_features(self, objective.X)
+            raise ValueError(
+                f"the loss is not finite in epoch {solution.n_iter} of solver={self.solver!r}: "
+                "wanted a smaller learning_rate, or standardize=True"
+            )
+        self._keep(solution, recorder, classes, seen)
+        if solution.stop_reason == "max_iter":
+            self._warn()
+        return self
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> SoftmaxClassifier:
+        """Go on fitting with more rows: one pass over them, in mini-batches in random order.
+
+        The steps are those of `solver` where that is an `SGD`, else of `SGD()`.
+
+        The penalty is weighed against all rows passed so far; a row passed again counts again.
+        With `standardize`, mean and standard deviation are those of all rows so far.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`; y may lack classes.
+        classes : (n_classes,) array_like, optional
+            All labels that may come. Needed at the first call, unless y is probabilities (whose
+            columns they name) or the model is fitted.
+
+        Returns
+        -------
+        SoftmaxClassifier
+            Itself.
+        """
+        self._check_options()
+        first = not hasattr(self, "coef_")
+        X = fit_checks.features(self, X, reset=first)
+        target, soft = fit_checks.labels_or_probabilities(self, y, X)
+        fit_checks.no_class_weight(self.class_weight, soft=soft, partial=True)
+        known = fit_checks.partial_classes(self, classes, target.shape[1] if soft else None)
+        if not soft:
+            target = fit_checks.known_labels(target, known)
+        seen = copy.deepcopy(getattr(self, "_seen", None)) or Seen()  # an error leaves it as it was
+        weights = self._look(seen, X, target, known, sample_weight)
+        scaling = seen.scaling(self.fit_intercept)
+
+        l2, l1 = self._penalties(seen)
+        objective = training.mean_loss(self, X, target, len(known), weights, scaling, l2)
+        theta = self._start(objective, known, scaling, warm=not first)
+        options = self.solver if isinstance(self.solver, SGD) else SGD()
+        if seen.solver is None or seen.solver.theta.shape != theta.shape:
+            seen.solver = State(theta)
+        random = check_random_state(self.random_state)
+        epoch(objective, options, seen.solver, random, l1=l1)
+        theta = seen.solver.result(l1)
+        if not np.isfinite(theta).all():
+            fit_checks.finite_features(self, X)
+            raise ValueError("the coefficients are not finite: scale X, or use standardize=True")
+        self.classes_, self._seen = known, seen
+        self.coef_, self.intercept_ = scaling.raw(theta, self.fit_intercept)
+        return self
+
+    def _minimise(
+        self, objective: CheckedObjective, theta: Array, l1: float, recorder: Recorder
+    ) -> Solution:
+        options: dict[str, Any] = {"l1": l1, "tol": self.tol, "max_iter": self.max_iter}
+        options["on_iteration"] = recorder
+        if self.solver == "sgd" or isinstance(self.solver, SGD):
+            how = self.solver if isinstance(self.solver, SGD) else SGD()
+            random = check_random_state(self.random_state)
+            return sgd.minimise(objective, theta, how, random=random, **options)
+        return minimise(objective, theta, newton=self.solver == "newton-cg", **options)
+
+    # ---- from parameters and data to the solver -------------------------------------------------
+
+    def _check_options(self) -> list[Callback]:
+        """Refuse bad options before any work; return the callbacks as a list."""
+        fit_checks.options(self)
+        fit_checks.threads(self.n_jobs)
+        if self.solver == "newton-cg" and self.l1_ratio > 0:
+            raise ValueError(
+                f"solver is 'newton-cg' and l1_ratio {self.l1_ratio:g}: "
+                "wanted l1_ratio=0 with it, or another solver"
+            )
+        return fit_checks.callables(self.callbacks)
+
+    def _problem(
+        self, X: Any, y: Any, sample_weight: Any
+    ) -> tuple[CheckedObjective, float, Array, Seen, Scaling]:
+        """What `fit` is to minimise: a loss, and the strength of l1."""
+        X = fit_checks.features(self, X, reset=True)
+        target, soft = fit_checks.labels_or_probabilities(self, y, X)
+        fit_checks.no_class_weight(self.class_weight, soft=soft, partial=False)
+        if soft:
+            classes = np.arange(target.shape[1])
+        else:
+            classes, target = training.encode(target)
+        fit_checks.several(self, classes)
+        seen = Seen()
+        weights = self._look(seen, X, target, classes, sample_weight)
+        scaling = seen.scaling(self.fit_intercept)
+        l2, l1 = self._penalties(seen)
+        objective = training.mean_loss(self, X, target, len(classes), weights, scaling, l2)
+        objective.estimator = self
+        return objective, l1, classes, seen, scaling
+
+    def _look(
+        self, seen: Seen, X: Any, target: Array, classes: Array, sample_weight: Any
+    ) -> Array | None:
+        """Count the rows of X among those seen; return their weights."""
+        given = fit_checks.sample_weights(sample_weight, X)
+        weights = training.row_weights(self.class_weight, classes, target, given)
+        seen.weight += fit_checks.total_weight(weights, X.shape[0])
+        if self.standardize:
+            seen.moments = (seen.moments or Moments(X.shape[1])).add(X, given)
+        return weights
+
+    def _penalties(self, seen: Seen) -> tuple[float, float]:
+        """l2 and l1 beside the mean loss."""
+        return fit_checks.penalties(self.C, self.l1_ratio, seen.weight)
+
+    def _start(
+        self, objective: CheckedObjective, classes: Array, scaling: Scaling, warm: bool
+    ) -> Array:
+        """Zeros, or the model that there is."""
+        if not warm or not hasattr(self, "coef_"):
+            return np.zeros(objective.shape, objective.dtype)
+        if self.coef_.shape[1] != objective.n_features:
+            raise ValueError(
+                f"X has {objective.n_features} features, but warm_start has coefficients for "
+                f"{self.coef_.shape[1]}: wanted as many, or warm_start=False"
+            )
+        coef, intercept = training.carry_over(
+            self.coef_, self.intercept_, self.classes_, classes, objective.one_row
+        )
+        return scaling.theta(coef, intercept, self.fit_intercept).astype(objective.dtype)
+
+    def _keep(self, solution: Solution, recorder: Recorder, classes: Array, seen: Seen) -> None:
+        self.coef_, self.intercept_ = recorder.model(solution.theta)
+        self.classes_ = classes
+        self.n_iter_ = np.array([solution.n_iter], np.int32)
+        self.stop_reason_ = solution.stop_reason
+        self.history_ = recorder.history
+        self._seen = seen
+
+    def _warn(self) -> None:
+        gradient = self.history_["gradient"][-1:]
+        warnings.warn(
+            f"{type(self).__name__} stopped after max_iter={self.max_iter} iterations, before the "
+            f"gradient{''.join(f' ({g:.2g})' for g in gradient)} was at most tol={self.tol:g}. "
+            "Scale the features (standardize=True does it without a copy), raise max_iter, "
+            "or take a larger tol or a smaller C.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,400 @@
+"""Softmax regression whose penalty is chosen by cross-validation, in passes that models share."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from csoftmax import solvers
+from csoftmax.estimators import checks as fit_checks
+from csoftmax.estimators import sklearn, training
+from csoftmax.estimators.classifier import SoftmaxClassifier
+from csoftmax.estimators.prediction import Predictions
+from csoftmax.estimators.sklearn import BaseEstimator, ClassifierMixin, Interval, StrOptions
+from csoftmax.estimators.training import CheckedObjective, Moments, Scaling
+from csoftmax.solvers.lockstep import Lockstep
+
+Array = npt.NDArray[Any]
+
+
+class SoftmaxClassifierCV(Predictions, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """SoftmaxClassifier that chooses C and l1_ratio by cross-validation, as LogisticRegressionCV.
+
+    For each fold, each share of l1 and each C there is a model of the fold's training rows, which
+    is scored on its held-out rows. The models of all folds and shares are fitted side by side: they
+    share each pass over X, in which a model gives weight 0 to the rows that its fold holds out, and
+    the folds share the sampled curvature. From the smallest C on, each fit starts where that of the
+    C before has ended, as in LogisticRegressionCV. The choice of the best mean score is fitted to
+    all rows, from the mean over folds on.
+
+    Parameters
+    ----------
+    Cs : int or list of floats, default=10
+        Inverse strengths of the penalty; an integer n stands for `numpy.logspace(-4, 4, n)`.
+    l1_ratios : list of floats, default=(0.0,)
+        Shares of l1 in the penalty, from 0 (l2) to 1, each of which is tried with each C.
+    fit_intercept : bool, default=True
+        Whether the scores have an intercept.
+    cv : int, cross-validation generator or iterable, default=None
+        Folds, as for LogisticRegressionCV: None for 5, a number is that of stratified folds. No
+        row may be drawn twice for the same training part.
+    scoring : str, callable or None, default=None
+        How held-out rows are scored; None for accuracy.
+    tol : float, default=1e-4
+        Each fit ends when no element of the gradient is larger: that of the objective divided by
+        C times the sum of the weights (a mean), projected where l1 holds an element at 0.
+    max_iter : int, default=1000
+        Most iterations of each fit.
+    class_weight : dict, "balanced" or None, default=None
+        As for SoftmaxClassifier; "balanced" counts all rows, not those of a fold.
+    standardize : bool, default=False
+        As for SoftmaxClassifier, with mean and standard deviation of all rows, also for the models
+        of the folds: of what they hold out, they see the scale.
+    label_smoothing : float, default=0.0
+        As for SoftmaxClassifier.
+    refit : bool, default=True
+        Whether the model is fitted to all rows with the best C and share of l1. False:
+        coefficients, C and share are means over folds, of each fold's best.
+    n_jobs : int or None, default=None
+        Threads, as for SoftmaxClassifier. The result does not depend on it.
+    verbose : int, default=0
+        Above 0: print a line for each pass.
+
+    Attributes
+    ----------
+    C_, l1_ratio_ : float
+        The best, the first of equals; means without `refit`.
+    Cs_, l1_ratios_ : (n_Cs,) and (n_l1_ratios,) ndarray
+        All that were tried.
+    scores_ : (n_folds, n_l1_ratios, n_Cs) ndarray
+        Of each fold's held-out rows.
+    coefs_paths_ : (n_folds, n_l1_ratios, n_Cs, n_classes, n_features + 1) ndarray
+        Coefficients and, with `fit_intercept`, the intercept of all models; two classes have one
+        row.
+    n_iter_ : (n_folds, n_l1_ratios, n_Cs) ndarray of int32
+        Iterations of each; also 1 where the model of the C before was good enough for `tol`.
+    coef_, intercept_, classes_
+        As of SoftmaxClassifier.
+    n_features_in_ : int
+        Features seen by `fit`.
+    feature_names_in_ : (n_features_in_,) ndarray
+        Their names, where X has names that are all strings.
+
+    Notes
+    -----
+    X and its arithmetic are as for SoftmaxClassifier, and y is labels. Names and shapes of
+    attributes are those that LogisticRegressionCV has with `use_legacy_attributes=False`. Not here:
+    `solver` (the models of all folds need one that goes in step: it is SoftmaxClassifier's "auto"),
+    `penalty` (use `l1_ratios`), `dual`, `intercept_scaling`, `random_state`.
+
+    Scores of large C depend on `tol`, here as there: where a weaker penalty changes the gradient by
+    less, the model stays as it is.
+
+    Memory beside X: a byte per row and fold; for the solvers about 30 times the coefficients of a
+    model (with l1: 50) for each fold and share of l1; three times `coefs_paths_`; 200 MB or less
+    for the curvature, or 1500 rows of X as float32 where those are more; and a copy of one fold's
+    held-out rows at a time, to be scored. A pass has at most 512 // n_classes models, so that many
+    folds and shares take several.
+
+    Sparse X is passed once for each model, which is as many passes as for models fitted one after
+    the other.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from csoftmax import SoftmaxClassifierCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = SoftmaxClassifierCV(Cs=[0.01, 1, 100], cv=5, scoring="neg_log_loss").fit(X, y)
+    >>> model.C_
+    100.0
+    >>> model.scores_.mean(axis=(0, 1)).round(2)
+    array([-0.64, -0.14, -0.06])
+    >>> model.predict(X[::50])
+    array([0, 1, 2])
+    """
+
+    __metadata_request__score: ClassVar = {"sample_weight": sklearn.UNUSED}
+
+    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  # a name of scikit-learn
+        "Cs": [Interval(Integral, 1, None, closed="left"), "array-like"],
+        "l1_ratios": ["array-like"],
+        "fit_intercept": ["boolean"],
+        "cv": ["cv_object"],
+        "scoring": [StrOptions(set(sklearn.get_scorer_names())), callable, None],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "standardize": ["boolean"],
+        "label_smoothing": [Interval(Real, 0, 1, closed="both")],
+        "refit": ["boolean"],
+        "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        Cs: Any = 10,
+        *,
+        l1_ratios: Any = (0.0,),
+        fit_intercept: bool = True,
+        cv: Any = None,
+        scoring: Any = None,
+        tol: float = 1e-4,
+        max_iter: int = 1000,
+        class_weight: Any = None,
+        standardize: bool = False,
+        label_smoothing: float = 0.0,
+        refit: bool = True,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.Cs = Cs
+        self.l1_ratios = l1_ratios
+        self.fit_intercept = fit_intercept
+        self.cv = cv
+        self.scoring = scoring
+        self.tol = tol
+        self.max_iter = max_iter
+        self.class_weight = class_weight
+        self.standardize = standardize
+        self.label_smoothing = label_smoothing
+        self.refit = refit
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> SoftmaxClassifierCV:
+        """Choose C, and fit the model to rows X and their labels.
+
+        Parameters
+        ----------
+        X : (N, D) array_like, data frame or sparse
+            Features.
+        y : (N,) array_like
+            Labels of any type that sorts.
+        sample_weight : (N,) array_like, optional
+            Weights of the rows, none negative, in the fits and (with metadata routing: if the
+            scorer requests them) in the scores.
+        **params : dict
+            For the splitter and the scorer, with metadata routing.
+
+        Returns
+        -------
+        SoftmaxClassifierCV
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            For options out of range, data that do not fit together, NaN and infinities.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `max_iter` iterations did not suffice for `tol` in some of the fits.
+        """
+        fit_checks.options(self)
+        Cs, ratios = fit_checks.inverse_strengths(self.Cs), fit_checks.l1_ratios(self.l1_ratios)
+        X = fit_checks.features(self, X, reset=True)
+        y = fit_checks.labels(self, y, X)
+        classes, index = training.encode(y)
+        fit_checks.several(self, classes)
+        given = fit_checks.sample_weights(sample_weight, X)
+        for_split, for_score = self._routed(given, params, "fit")
+        folds = list(sklearn.check_cv(self.cv, y, classifier=True).split(X, y, **for_split))
+        masks = fit_checks.training_masks(folds, X.shape[0])
+        weights = training.row_weights(self.class_weight, classes, index, given)
+        objective, scaling = self._objective(X, index, classes, given, weights)
+        l2, l1 = _penalties(Cs, ratios, masks, weights)
+
+        solutions = self._solutions(objective, masks, Cs, l2, l1)
+        thetas = np.array([solution.theta for solution in solutions])
+        thetas = thetas.reshape(*l2.shape, *objective.shape).swapaxes(0, 2)
+        models = self._raw(thetas, scaling)
+        scores = self._scores_of(models, classes, X, y, folds, for_score)
+        c, r = _best(scores.sum(axis=0, keepdims=True) if self.refit else scores)
+        self.C_, self.l1_ratio_ = float(Cs[c].mean()), float(ratios[r].mean())
+        if self.refit:
+            start = thetas[:, r[0], c[0]].mean(axis=0)
+            solutions.append(self._final(objective, start, weights))
+            coef = self._raw(solutions[-1].theta, scaling)
+        else:
+            coef = models[np.arange(len(folds)), r, c].mean(axis=0)
+
+        self.coef_, self.intercept_ = np.ascontiguousarray(coef[:, :-1]), coef[:, -1].copy()
+        self.classes_, self.Cs_, self.l1_ratios_ = classes, Cs, ratios
+        self.scores_ = scores
+        self.coefs_paths_ = models[..., : None if self.fit_intercept else -1]
+        n_iter = [max(1, solution.n_iter) for solution in solutions[: l2.size]]
+        self.n_iter_ = np.array(n_iter, np.int32).reshape(l2.shape).swapaxes(0, 2)
+        if unfinished := sum(solution.stop_reason == "max_iter" for solution in solutions):
+            self._warn(unfinished, len(solutions))
+        return self
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> float:
+        """Score of predictions for X, by `scoring`.
+
+        Parameters
+        ----------
+        X : (N, D) array_like or sparse
+            As for `fit`.
+        y : (N,) array_like
+            Labels.
+        sample_weight : (N,) array_like, optional
+            Weights of the rows.
+        **params : dict
+            For the scorer, with metadata routing.
+
+        Returns
+        -------
+        float
+        """
+        for_score = self._routed(sample_weight, params, "score")[1]
+        return float(self._scorer()(self, X, y, **for_score))
+
+    def get_metadata_routing(self) -> Any:
+        """What of the parameters goes to the splitter, and what to the scorer.
+
+        Returns
+        -------
+        sklearn.utils.metadata_routing.MetadataRouter
+        """
+        split = sklearn.MethodMapping().add(caller="fit", callee="split")
+        score = sklearn.MethodMapping().add(caller="fit", callee="score")
+        score.add(caller="score", callee="score")
+        return (
+            sklearn.MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(splitter=self.cv, method_mapping=split)
+            .add(scorer=self._scorer(), method_mapping=score)
+        )
+
+    def _scorer(self) -> Any:
+        return sklearn.get_scorer(self.scoring or "accuracy")
+
+    def _routed(self, sample_weight: Any, params: dict[str, Any], method: str) -> tuple[Any, Any]:
+        """Arguments of `method` for the splitter and for the scorer."""
+        sklearn.raise_for_params(params, self, method)
+        weight = {} if sample_weight is None else {"sample_weight": sample_weight}
+        if not sklearn.routing_enabled():
+            return {}, weight
+        routed = sklearn.process_routing(self, method, **weight, **params)
+        return routed.splitter.get("split", {}), routed.scorer.score
+
+    def _objective(
+        self, X: Any, index: Array, classes: Array, given: Array | None, weights: Array | None
+    ) -> tuple[CheckedObjective, Scaling]:
+        """The loss over all rows."""
+        scaling = Scaling()
+        if self.standardize:
+            scaling = Moments(X.shape[1]).add(X, given).scaling(self.fit_intercept)
+        fit_checks.total_weight(weights, X.shape[0])
+        objective = training.mean_loss(self, X, index, len(classes), weights, scaling)
+        objective.estimator = self
+        return objective, scaling
+
+    def _solutions(
+        self, objective: CheckedObjective, masks: Array, Cs: Array, l2: Array, l1: Array
+    ) -> list[solvers.Solution]:
+        """The models of each C, l1_ratio and fold."""
+        lockstep = Lockstep(
+            objective,
+            masks,
+            l2.shape[1],
+            tol=self.tol,
+            max_iter=self.max_iter,
+            on_pass=print if self.verbose > 0 else None,
+        )
+        losses, grads = zip(*lockstep.found, strict=True)
+        objective.check(sum(losses), np.array(grads))
+        found = {c: lockstep.minimise(l2[c], l1[c]) for c in np.argsort(Cs, kind="stable")}
+        return [solution for c in range(len(Cs)) for solution in found[c]]
+
+    def _final(
+        self, objective: CheckedObjective, theta: Array, weights: Array | None
+    ) -> solvers.Solution:
+        """The model of all rows, with the best penalty."""
+        total = fit_checks.total_weight(weights, objective.n_rows)
+        objective.l2, l1 = fit_checks.penalties(self.C_, self.l1_ratio_, total)
+        return solvers.minimise(objective, theta, l1=l1, tol=self.tol, max_iter=self.max_iter)
+
+    def _raw(self, thetas: Array, scaling: Scaling) -> Array:
+        """Coefficients of models, and intercepts as last column, for the raw X."""
+        raw = [
+            np.column_stack(scaling.raw(theta, self.fit_intercept))
+            for theta in thetas.reshape(-1, *thetas.shape[-2:])
+        ]
+        return np.array(raw).reshape(*thetas.shape[:-2], *raw[0].shape)
+
+    def _scores_of(
+        self, models: Array, classes: Array, X: Any, y: Array, folds: Any, for_score: dict[str, Any]
+    ) -> Array:
+        """Score of each fold's models, on the rows that it holds out."""
+        scorer = _with_labels(self._scorer(), classes)
+        model = SoftmaxClassifier(n_jobs=self.n_jobs)
+        model.classes_, model.n_features_in_ = classes, X.shape[1]
+        scores = np.empty(models.shape[:3])
+        for fold, (_, test) in enumerate(folds):
+            here = sklearn.check_method_params(X, for_score, test)
+            X_test, y_test = X[test], y[test]
+            for at in np.ndindex(scores.shape[1:]):
+                coef = models[fold][at]
+                model.coef_, model.intercept_ = coef[:, :-1], coef[:, -1]
+                scores[fold][at] = scorer(model, X_test, y_test, **here)
+        return scores
+
+    def _warn(self, unfinished: int, n_models: int) -> None:
+        warnings.warn(
+            f"{unfinished} of {n_models} fits of {type(self).__name__} stopped after "
+            f"max_iter={self.max_iter} iterations, before the gradient was at most "
+            f"tol={self.tol:g}. Scale the features (standardize=True does it without a copy), "
+            "raise max_iter, or take a larger tol or smaller Cs.",
+            sklearn.ConvergenceWarning,
+            stacklevel=3,
+        )
+
+
+def _penalties(
+    Cs: Array, ratios: Array, masks: Array, weights: Array | None
+) -> tuple[Array, Array]:
+    """l2 and l1 (n_Cs, n_l1_ratios, n_folds) of models beside their mean losses."""
+    totals = [
+        fit_checks.total_weight(None if weights is None else weights[mask], mask.sum())
+        for mask in masks
+    ]
+    found = [
+        [[fit_checks.penalties(C, ratio, total) for total in totals] for ratio in ratios]
+        for C in Cs
+    ]
+    l2, l1 = np.moveaxis(np.array(found), -1, 0)
+    return l2, l1
+
+
+def _best(scores: Array) -> tuple[Array, Array]:
+    """Indices of C and l1_ratio of the best score in each row, (n, n_l1_ratios, n_Cs).
+
+    The first of equals as in LogisticRegressionCV: by C, then by l1_ratio.
+    """
+    best = scores.swapaxes(1, 2).reshape(len(scores), -1).argmax(axis=1)
+    return np.divmod(best, scores.shape[1])
+
+
+def _with_labels(scorer: Any, classes: Array) -> Any:
+    """The scorer, told of all classes if it can be: a fold may hold out rows of some alone."""
+    function = getattr(scorer, "_score_func", None)
+    names = inspect.signature(function).parameters if function else {}
+    if function is None or "labels" not in names:
+        return scorer
+    options = {"labels": classes}
+    if len(classes) == 2 and scorer._kwargs.get("average", "binary") == "binary":
+        options |= {"pos_label": classes[-1]} if "pos_label" in names else {}
+    return sklearn.make_scorer(
+        function,
+        greater_is_better=scorer._sign == 1,
+        response_method=scorer._response_method,
+        **(options | scorer._kwargs),
+    )

@@ -1,0 +1,172 @@
+"""Predictions of a fitted linear model, in blocks of rows: memory beyond the result is bounded."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from csoftmax._native import checks
+from csoftmax.estimators import checks as fit_checks
+from csoftmax.estimators.sklearn import UNUSED, check_is_fitted
+from csoftmax.functional import log_softmax
+from csoftmax.linear import linear_predict, linear_predict_proba
+
+Array = npt.NDArray[Any]
+
+
+class Predictions:
+    """The methods that predict, of an estimator with coef_, intercept_, classes_ and n_jobs."""
+
+    # `out` says where, not what: no metadata for scikit-learn to route
+    __metadata_request__predict: ClassVar = {"out": UNUSED}
+    __metadata_request__predict_proba: ClassVar = {"out": UNUSED}
+    __metadata_request__predict_log_proba: ClassVar = {"out": UNUSED}
+    __metadata_request__decision_function: ClassVar = {"out": UNUSED}
+
+    coef_: Array
+    intercept_: Array
+    classes_: Array
+    n_jobs: int | None
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "coef_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.sparse = True
+        return tags
+
+    def predict(self, X: Any, *, out: Array | None = None) -> Array:
+        """Class of the largest score of each row.
+
+        Parameters
+        ----------
+        X : (N, D) array_like or sparse
+            As for `fit`.
+        out : (N,) ndarray, optional
+            Where to put the labels: of the dtype of `classes_`.
+
+        Returns
+        -------
+        (N,) ndarray
+            Labels; the first in `classes_` of those with equal scores.
+        """
+        X = self._features(X)
+        labels = _result(out, (X.shape[0],), self.classes_.dtype, X)
+        W, bias = self._rows()
+        index = linear_predict(W, X, bias=bias, n_threads=fit_checks.threads(self.n_jobs))
+        fit_checks.finite_features(self, X)  # a label does not show what it was made from
+        return np.take(self.classes_, index, out=labels, mode="clip")
+
+    def predict_proba(self, X: Any, *, out: Array | None = None) -> Array:
+        """Probability of each class for each row.
+
+            P = softmax(X coef_' + intercept_) by rows
+
+        Parameters
+        ----------
+        X : (N, D) array_like or sparse
+            As for `fit`.
+        out : (N, n_classes) ndarray, optional
+            Where to put them: of the dtype of `coef_`.
+
+        Returns
+        -------
+        (N, n_classes) ndarray
+            In the order of `classes_` and the dtype of `coef_`.
+        """
+        X = self._features(X)
+        W, bias = self._rows()
+        proba = _result(out, (X.shape[0], len(bias)), W.dtype, X)
+        n_threads = fit_checks.threads(self.n_jobs)
+        linear_predict_proba(W, X, bias=bias, out=proba, n_threads=n_threads)
+        # An infinity of X makes some probability NaN or, beside a finite score, 0.
+        if not proba.min() > 0:
+            fit_checks.finite_features(self, X)
+        return proba
+
+    def predict_log_proba(self, X: Any, *, out: Array | None = None) -> Array:
+        """Logarithm of the probability of each class for each row.
+
+        From the scores, so that also probabilities too small for the dtype have one.
+
+        Parameters
+        ----------
+        X : (N, D) array_like or sparse
+            As for `fit`.
+        out : (N, n_classes) ndarray, optional
+            Where to put them: of the dtype of `coef_`.
+
+        Returns
+        -------
+        (N, n_classes) ndarray
+            In the order of `classes_` and the dtype of `coef_`.
+        """
+        X = self._features(X)
+        n_threads = fit_checks.threads(self.n_jobs)
+        result = _result(out, (X.shape[0], len(self.classes_)), self.coef_.dtype, X)
+        for rows in fit_checks.row_blocks(X, len(self.classes_)):
+            part = result[rows]
+            if len(self.coef_) == 1:  # two classes with the scores 0 and z
+                part[:, :1] = 0
+                self._scores(X, rows, part[:, 1:])
+            else:
+                self._scores(X, rows, part)
+            log_softmax(part, axis=1, out=part, n_threads=n_threads)
+        return result
+
+    def decision_function(self, X: Any, *, out: Array | None = None) -> Array:
+        """Scores X coef_' + intercept_ of each row.
+
+        Parameters
+        ----------
+        X : (N, D) array_like or sparse
+            As for `fit`.
+        out : (N, n_classes) or (N,) ndarray, optional
+            Where to put them: of the dtype of `coef_`.
+
+        Returns
+        -------
+        (N, n_classes) ndarray, or (N,) for two classes
+            One score per class, in the order of `classes_`; for two classes that of the second,
+            which is predicted if its score is above 0.
+        """
+        X = self._features(X)
+        n_scores = len(self.coef_)
+        shape = (X.shape[0],) if n_scores == 1 else (X.shape[0], n_scores)
+        scores = _result(out, shape, self.coef_.dtype, X)
+        table = scores.reshape(-1, n_scores) if n_scores > 1 else scores[:, None]
+        for rows in fit_checks.row_blocks(X, n_scores):
+            self._scores(X, rows, table[rows])
+        return scores
+
+    def _features(self, X: Any) -> Any:
+        check_is_fitted(self)
+        return fit_checks.features(self, X, reset=False)
+
+    def _rows(self) -> tuple[Array, Array]:
+        """W (D, C) and bias (C,) with one column for each class."""
+        if len(self.coef_) > 1:
+            return self.coef_.T, self.intercept_
+        W = np.zeros((self.coef_.shape[1], 2), self.coef_.dtype)
+        W[:, 1] = self.coef_[0]
+        return W, np.array([0, self.intercept_[0]], self.coef_.dtype)
+
+    def _scores(self, X: Any, rows: slice, out: Array) -> None:
+        block = X[rows]
+        with np.errstate(over="ignore", invalid="ignore"):
+            if checks.is_sparse(block):
+                out[...] = block @ self.coef_.T
+            else:
+                np.matmul(block.astype(self.coef_.dtype, copy=False), self.coef_.T, out=out)
+            out += self.intercept_
+        if not fit_checks.all_finite(out):
+            fit_checks.finite_features(self, X)
+
+
+def _result(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any], X: Any) -> Array:
+    if out is None:
+        return np.empty(shape, dtype)
+    return checks.out_array(out, shape, dtype, {"X": X})

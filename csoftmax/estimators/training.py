@@ -1,0 +1,301 @@
+"""Between what a user gives an estimator and what the solvers minimise, on arrays alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from csoftmax._native import checks
+from csoftmax.estimators import checks as fit_checks
+from csoftmax.estimators.sklearn import compute_class_weight
+from csoftmax.solvers import Progress
+from csoftmax.solvers.objective import Objective
+from csoftmax.solvers.sgd import State
+
+Array = npt.NDArray[Any]
+
+
+def encode(y: Array) -> tuple[Array, npt.NDArray[np.int64]]:
+    """The classes in y, sorted, and the index of each label among them."""
+    if y.dtype.kind in "iu" and y.size:
+        low, high = int(y.min()), int(y.max())
+        if high - low < max(1000, len(y)):  # counting is 10 times sooner than sorting
+            offset = np.subtract(y, low, dtype=np.int64, casting="unsafe")
+            seen = np.bincount(offset) > 0
+            classes = (np.flatnonzero(seen) + low).astype(y.dtype)
+            return classes, (np.cumsum(seen) - 1)[offset]
+    return np.unique(y, return_inverse=True)
+
+
+def row_weights(
+    class_weight: Any, classes: Array, index: Array, sample_weight: Array | None
+) -> Array | None:
+    """Weights of rows and classes together, in float64.
+
+    "balanced": n_rows / (n_classes * rows of the class), all counted by their weights.
+    """
+    if class_weight is None:
+        return sample_weight
+    if isinstance(class_weight, str):
+        count = np.bincount(index, sample_weight, minlength=len(classes))
+        weight = np.zeros(len(classes))  # of a class whose rows have no weight
+        np.divide(count.sum() / len(classes), count, out=weight, where=count > 0)
+    else:
+        weight = compute_class_weight(class_weight, classes=classes, y=classes)
+        if not (np.isfinite(weight).all() and weight.min() >= 0):
+            raise ValueError(f"class_weight is {class_weight!r}: wanted finite, none negative")
+    rows: Array = weight[index]
+    return rows if sample_weight is None else rows * sample_weight
+
+
+# ---- standardisation ---------------------------------------------------------------------------
+
+
+class Scaling(NamedTuple):
+    """Features (X - shift) * scale that the solver sees, and its parameters there and back."""
+
+    shift: Array | None = None
+    scale: Array | None = None
+
+    def theta(self, coef: Array, intercept: Array, fit_intercept: bool) -> Array:
+        """The solver's parameters, of coefficients (K, D) and an intercept (K,) for the raw X."""
+        W = np.asarray(coef.T, np.float64)
+        bias = np.asarray(intercept, np.float64)
+        if self.shift is not None:
+            bias = bias + self.shift @ W
+        if self.scale is not None:
+            W = W / self.scale[:, None]
+        return np.vstack([W, bias]) if fit_intercept else np.array(W)
+
+    def raw(self, theta: Array, fit_intercept: bool) -> tuple[Array, Array]:
+        """Coefficients (K, D) and intercept (K,) for the raw X, in theta's dtype."""
+        W = np.asarray(theta[:-1] if fit_intercept else theta, np.float64)
+        bias = np.asarray(theta[-1] if fit_intercept else np.zeros(W.shape[1]), np.float64)
+        if self.scale is not None:
+            W = W * self.scale[:, None]
+        if self.shift is not None:
+            bias = bias - self.shift @ W
+        return np.array(W.T, theta.dtype, order="C"), bias.astype(theta.dtype)
+
+
+class Moments:
+    """Mean and variance of the features over all rows added, in blocks of bounded memory.
+
+    Blocks are merged by Chan, Golub and LeVeque's update, in float64.
+    """
+
+    def __init__(self, n_features: int) -> None:
+        self.n_rows, self.weight = 0, 0.0
+        self.mean, self.squares = np.zeros(n_features), np.zeros(n_features)
+
+    def add(self, X: Any, sample_weight: Array | None) -> Moments:
+        """Count these rows, too."""
+        for rows in fit_checks.row_blocks(X):
+            block = X[rows]
+            weights = np.ones(block.shape[0]) if sample_weight is None else sample_weight[rows]
+            total = float(weights.sum())
+            if total > 0:
+                self._merge(total, *_block_moments(block, weights, total))
+        self.n_rows += X.shape[0]
+        return self
+
+    def _merge(self, weight: float, mean: Array, squares: Array) -> None:
+        with np.errstate(over="ignore", invalid="ignore"):  # NaN and inf are found by the loss
+            share = weight / (self.weight + weight)
+            difference = mean - self.mean
+            self.squares += squares + difference**2 * (self.weight * share)
+            self.mean += difference * share
+            self.weight += weight
+
+    def scaling(self, shift: bool) -> Scaling:
+        """To mean 0 (if `shift`) and standard deviation 1; constant features keep their scale."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            variance = self.squares / self.weight
+            # what the rounding of the sums leaves of a constant: scikit-learn's bound
+            eps = self.n_rows * np.finfo(np.float64).eps
+            varies = np.isfinite(variance) & (variance > eps * variance + (eps * self.mean) ** 2)
+        scale = np.ones_like(variance)
+        scale[varies] = 1 / np.sqrt(variance[varies])
+        return Scaling(self.mean.copy() if shift else None, scale)
+
+
+def _block_moments(block: Any, weights: Array, total: float) -> tuple[Array, Array]:
+    """Mean of a block's columns, and the sum of squares around it."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if checks.is_sparse(block):
+            block = block.astype(np.float64)
+            mean = block.T @ weights / total
+            squares = block.power(2).T @ weights - mean**2 * total
+            return mean, np.maximum(squares, 0)
+        centred = block.astype(np.float64)
+        mean = weights @ centred / total
+        centred -= mean
+        return mean, weights @ np.square(centred, out=centred)
+
+
+class Seen:
+    """What an estimator remembers of the rows that it was fitted to, for partial_fit."""
+
+    def __init__(self) -> None:
+        #: sum of their weights
+        self.weight = 0.0
+        self.moments: Moments | None = None
+        self.solver: State | None = None
+
+    def scaling(self, shift: bool) -> Scaling:
+        """As `Moments.scaling`, if features are standardised."""
+        return Scaling() if self.moments is None else self.moments.scaling(shift)
+
+
+# ---- warm start --------------------------------------------------------------------------------
+
+
+def carry_over(
+    coef: Array, intercept: Array, old: Array, new: Array, one_row: bool
+) -> tuple[Array, Array]:
+    """Coefficients of a fitted model for other classes: those that stay keep theirs, new have 0.
+
+    One row z of two classes stands for the rows -z/2 and z/2, to which the penalty drives them.
+    """
+    model = np.column_stack([coef, intercept]).astype(np.float64)
+    if len(model) == 1:
+        model = np.concatenate([-0.5 * model, 0.5 * model])
+    place = {label: i for i, label in enumerate(old.tolist())}
+    result = np.zeros((len(new), model.shape[1]))
+    for i, label in enumerate(new.tolist()):
+        if label in place:
+            result[i] = model[place[label]]
+    if one_row:
+        result = result[1:] - result[:1]
+    return result[:, :-1], result[:, -1]
+
+
+# ---- during the fit ----------------------------------------------------------------------------
+
+
+class CheckedObjective(Objective):
+    """An objective whose first evaluation finds what is not finite in X.
+
+    A NaN or infinity of X makes the loss or the gradient NaN (0 * inf is): while they are finite,
+    X is.
+    """
+
+    estimator: Any = None
+
+    def loss_grad(self, theta: Array, rows: Array | None = None) -> tuple[float, Array]:
+        """As of Objective."""
+        loss, grad = super().loss_grad(theta, rows)
+        if rows is None:
+            self.check(loss, grad)
+        return loss, grad
+
+    def check(self, loss: float, grad: Array) -> None:
+        """Refuse what is not finite, the first time."""
+        if self.estimator is None:
+            return
+        if not (np.isfinite(loss) and np.isfinite(grad).all()):
+            fit_checks.finite_features(self.estimator, self.X)
+            raise ValueError(
+                "the loss or its gradient is not finite at the start, though X is: its values "
+                f"are too large for {self.dtype}. Scale them, or use standardize=True."
+            )
+        self.estimator = None
+
+
+def mean_loss(
+    estimator: Any,
+    X: Any,
+    target: Array,
+    n_classes: int,
+    weights: Array | None,
+    scaling: Scaling,
+    l2: float = 0.0,
+) -> CheckedObjective:
+    """The objective that an estimator's parameters ask for."""
+    dtype = fit_checks.arithmetic(X)
+    return CheckedObjective(
+        X,
+        target.astype(dtype, copy=False) if target.ndim == 2 else target,
+        n_classes,
+        dtype,
+        l2=l2,
+        fit_intercept=estimator.fit_intercept,
+        one_row=n_classes == 2,
+        sample_weight=checks.weights(
+            "weights", weights, X.shape[0], dtype, "row of X", relative=True
+        ),
+        label_smoothing=estimator.label_smoothing,
+        shift=scaling.shift,
+        scale=scaling.scale,
+        n_threads=fit_checks.threads(estimator.n_jobs),
+    )
+
+
+class FitProgress:
+    """What a callback is called with after each iteration.
+
+    Attributes
+    ----------
+    iteration : int
+        1 for the first.
+    loss : float
+        The objective: weighted mean of the rows' losses, and the penalty divided by C sum(s).
+    gradient : float
+        Largest element of the objective's (projected) gradient.
+    passes : float
+        Passes over X so far.
+    seconds : float
+        Since the solver started.
+    coef, intercept : ndarray
+        The model after this iteration, made when asked for.
+    """
+
+    def __init__(self, progress: Progress, model: Callable[[], tuple[Array, Array]]) -> None:
+        self.iteration, self.loss, self.gradient, self.passes, self.seconds = progress
+        self._model = model
+
+    @property
+    def coef(self) -> Array:
+        """As `coef_` would be."""
+        return self._model()[0]
+
+    @property
+    def intercept(self) -> Array:
+        """As `intercept_` would be."""
+        return self._model()[1]
+
+    def __str__(self) -> str:
+        return (
+            f"iteration {self.iteration:5d}  loss {self.loss:.9g}  gradient {self.gradient:.3e}  "
+            f"passes {self.passes:g}  {self.seconds:.3f} s"
+        )
+
+
+class Recorder:
+    """Keeps the history and the last iterate, prints, and asks the callbacks."""
+
+    def __init__(
+        self,
+        model: Callable[[Array], tuple[Array, Array]],
+        callbacks: Sequence[Callable[[FitProgress], Any]],
+        verbose: bool,
+    ) -> None:
+        self.model, self.callbacks, self.verbose = model, callbacks, verbose
+        self.theta: Array | None = None
+        self.history: dict[str, list[float]] = {
+            name: [] for name in ("loss", "gradient", "passes", "seconds")
+        }
+
+    def __call__(self, theta: Array, progress: Progress) -> bool:
+        """Whether a callback wants to stop; all of them are called."""
+        self.theta = theta
+        for name, values in self.history.items():
+            values.append(float(getattr(progress, name)))
+        line = FitProgress(progress, lambda: self.model(theta))
+        if self.verbose:
+            print(line)
+        answers = [callback(line) for callback in self.callbacks]
+        return any(answers)

@@ -1,0 +1,299 @@
+"""Losses on logits, as in `torch.nn.functional`.
+
+Each call is one pass over the logits, which stores nothing of their size but the gradient.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy.typing as npt
+
+from csoftmax._native.row_losses import Problem
+
+Array = npt.NDArray[Any]
+
+
+def cross_entropy(
+    logits: npt.ArrayLike,
+    target: npt.ArrayLike,
+    weight: npt.ArrayLike | None = None,
+    *,
+    sample_weight: npt.ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+    n_threads: int | None = None,
+) -> Any:
+    """Cross-entropy of softmax(logits), as `torch.nn.functional.cross_entropy`.
+
+        L_i = sum_c u_ic (logsumexp(z_i) - z_ic),        u_ic = weight_c ((1 - eps) t_ic + eps / C)
+
+    with z the logits, eps the label smoothing, and t_i the target probabilities, or the one-hot
+    vector of the target index y_i, whose weight is then that of the class y_i.
+
+    Parameters
+    ----------
+    logits : (N, C) or (C,) array_like
+        Scores of N rows, or of one. float32 and float64 are computed as such, float16 in float32,
+        integers in float64.
+    target : (N,) or (N, C) array_like; scalar or (C,) for one row
+        Class indices of any integer type (or floats that are whole), or probabilities.
+    weight : (C,) array_like, optional
+        Weights of the classes, finite and not negative.
+    sample_weight : (N,) array_like, optional
+        Weights of the rows, finite and not negative.
+    ignore_index : int, optional
+        Rows with this target index count nothing.
+    reduction : {"mean", "sum", "none"}, optional
+        "none": sample_weight_i * L_i for each row. "sum": their sum. "mean": their sum divided by
+        sum_i sample_weight_i v_i, with v_i = weight[y_i] for indices (0 where ignored) and 1 for
+        probabilities.
+    label_smoothing : float, optional
+        eps, from 0 to 1.
+    n_threads : int, optional
+        At most that many threads; None: all that the process may use. The result is the same.
+
+    Returns
+    -------
+    float or (N,) ndarray
+        The loss; with reduction "none" an array of the logits' dtype (a scalar for one row).
+
+    Raises
+    ------
+    TypeError
+        For arrays that are masked, sparse, complex or of objects.
+    ValueError
+        For shapes that do not fit, a target index that is no class (its row is named), weights that
+        are negative or not finite, and options out of range.
+
+    Notes
+    -----
+    The mean over no row at all (all ignored, or N = 0) is NaN, as in PyTorch. NaN and infinities:
+    a NaN or +inf in a row makes its loss NaN; a target logit of -inf makes it inf; -inf elsewhere
+    is harmless, unless smoothing or probabilities weigh it, if only with 0 (0 * inf is NaN).
+    Losses of rows are summed in float64.
+
+    References
+    ----------
+    .. [1] PyTorch, torch.nn.CrossEntropyLoss,
+       https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from csoftmax import cross_entropy
+    >>> round(cross_entropy(np.zeros((4, 10)), [3, 1, 4, 1]), 6)  # log(10)
+    2.302585
+    """
+    problem = Problem(
+        "cross_entropy",
+        "logits",
+        logits,
+        target,
+        weight,
+        sample_weight,
+        ignore_index,
+        reduction,
+        label_smoothing,
+    )
+    return problem.loss(n_threads)
+
+
+def cross_entropy_with_grad(
+    logits: npt.ArrayLike,
+    target: npt.ArrayLike,
+    weight: npt.ArrayLike | None = None,
+    *,
+    sample_weight: npt.ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+    out: Array | None = None,
+    n_threads: int | None = None,
+) -> tuple[Any, Array]:
+    """`cross_entropy` and its gradient with respect to the logits.
+
+        dL_i/dz_i = softmax(z_i) sum_c u_ic - u_i
+
+    times the factor of the row's loss in the reduction; with "none", the gradient of the sum.
+
+    Parameters
+    ----------
+    logits, target, weight, sample_weight, ignore_index, reduction, label_smoothing, n_threads
+        As for `cross_entropy`.
+    out : ndarray, optional
+        Where to put the gradient. It may be `logits` itself: the gradient then replaces the logits,
+        and nothing of their size is allocated.
+
+    Returns
+    -------
+    loss : float or (N,) ndarray
+        As `cross_entropy`.
+    dlogits : ndarray
+        Gradient, of the shape of the logits and their dtype (float64 for integers).
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `cross_entropy`; and for an `out` of another shape or dtype, read-only, or in the memory
+        of another input.
+
+    Notes
+    -----
+    The gradient of an ignored row is 0; NaN if its logits hold a NaN or +inf or are all -inf, as
+    in PyTorch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from csoftmax import cross_entropy_with_grad
+    >>> z = np.zeros((1, 4))
+    >>> loss, dz = cross_entropy_with_grad(z, [2], out=z)
+    >>> z
+    array([[ 0.25,  0.25, -0.75,  0.25]])
+    """
+    problem = Problem(
+        "cross_entropy",
+        "logits",
+        logits,
+        target,
+        weight,
+        sample_weight,
+        ignore_index,
+        reduction,
+        label_smoothing,
+    )
+    return problem.loss_with_grad(out, n_threads)
+
+
+def multiclass_hinge(
+    scores: npt.ArrayLike,
+    target: npt.ArrayLike,
+    delta: float = 1.0,
+    *,
+    weight: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+    n_threads: int | None = None,
+) -> Any:
+    """Multiclass hinge loss of Weston and Watkins: a margin of `delta` against every class.
+
+        L_i = sum_k u_ik sum_{c != k} max(0, z_ic - z_ik + delta)
+
+    with u as in `cross_entropy`: for a target index without smoothing, the one term k = y_i.
+    (`torch.nn.functional.multi_margin_loss` is this, divided by C.)
+
+    Parameters
+    ----------
+    scores : (N, C) or (C,) array_like
+        Scores of N rows, or of one.
+    target, weight, sample_weight, ignore_index, reduction, label_smoothing, n_threads
+        As for `cross_entropy`. Probabilities and smoothing give the expected loss of a target drawn
+        from them, at a cost of C**2 for each row.
+    delta : float, optional
+        The margin.
+
+    Returns
+    -------
+    float or (N,) ndarray
+        As `cross_entropy`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `cross_entropy`.
+
+    Notes
+    -----
+    A margin that is NaN makes the loss NaN.
+
+    References
+    ----------
+    .. [1] J. Weston, C. Watkins, "Support vector machines for multi-class pattern recognition",
+       ESANN 1999, equation (2).
+
+    Examples
+    --------
+    >>> from csoftmax import multiclass_hinge
+    >>> multiclass_hinge([[3.25, 5.0, -1.75]], [0])
+    2.75
+    """
+    problem = Problem(
+        "hinge",
+        "scores",
+        scores,
+        target,
+        weight,
+        sample_weight,
+        ignore_index,
+        reduction,
+        label_smoothing,
+        delta,
+    )
+    return problem.loss(n_threads)
+
+
+def multiclass_hinge_with_grad(
+    scores: npt.ArrayLike,
+    target: npt.ArrayLike,
+    delta: float = 1.0,
+    *,
+    weight: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+    out: Array | None = None,
+    n_threads: int | None = None,
+) -> tuple[Any, Array]:
+    """`multiclass_hinge` and its gradient with respect to the scores.
+
+        dL_i/dz_i = sum_k u_ik (h_ik - (sum_c h_ikc) e_k)
+        h_ikc = [z_ic - z_ik + delta > 0] for c != k, else 0
+
+    with e_k the k-th unit vector.
+
+    Parameters
+    ----------
+    scores, target, delta, weight, sample_weight, ignore_index, reduction, label_smoothing
+        As for `multiclass_hinge`.
+    out : ndarray, optional
+        Where to put the gradient; may be `scores` itself.
+    n_threads : int, optional
+        As for `multiclass_hinge`.
+
+    Returns
+    -------
+    loss : float or (N,) ndarray
+        As `multiclass_hinge`.
+    dscores : ndarray
+        Gradient, of the shape of the scores and their dtype (float64 for integers). At a margin of
+        just 0, where there is none, it is that of the flat side; of a NaN margin it is NaN.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `cross_entropy_with_grad`.
+
+    Examples
+    --------
+    >>> from csoftmax import multiclass_hinge_with_grad
+    >>> multiclass_hinge_with_grad([[3.25, 5.0, -1.75]], [0])
+    (2.75, array([[-1.,  1.,  0.]]))
+    """
+    problem = Problem(
+        "hinge",
+        "scores",
+        scores,
+        target,
+        weight,
+        sample_weight,
+        ignore_index,
+        reduction,
+        label_smoothing,
+        delta,
+    )
+    return problem.loss_with_grad(out, n_threads)

@@ -1,0 +1,92 @@
+"""L-BFGS for a loss and an l1 penalty, which has kinks where coefficients are 0."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from csoftmax.solvers.curvature import Diagonal
+from csoftmax.solvers.lbfgs import ARMIJO, LBFGS, MAX_TRIALS, two_loops
+from csoftmax.solvers.vectors import Array, dot, real
+
+
+class OrthantLBFGS(LBFGS):
+    """L-BFGS for a loss and l1 sum|W|, in a diagonal metric.
+
+    The loss is smooth as long as no coefficient changes its sign. So a step ends where it would: at
+    0. In the place of the gradient stands the smallest subgradient; coefficients that are 0, and 0
+    in it, are left out of the step, and of the pairs (s, y). Those that are not 0 may step against
+    the subgradient's sign: forbidding that, as OWL-QN does, takes twice the passes.
+
+    References
+    ----------
+    G. Andrew, J. Gao, "Scalable training of L1-regularized log-linear models", ICML 2007.
+    """
+
+    def __init__(self, theta: Array, curvature: Diagonal, l1: float, n_features: int) -> None:
+        super().__init__(theta, curvature)
+        self.diagonal, self.l1, self.n_features = curvature, l1, n_features
+        self.smooth: Array  # the gradient without l1
+
+    def tell(self, loss: float, grad: Array) -> bool:
+        """Take the loss and the gradient at `trial`, both without l1."""
+        loss += self.l1 * float(np.abs(self.trial[: self.n_features]).sum(dtype=np.float64))
+        if self.theta is not None:
+            step = self.trial - self.theta
+            if not loss <= self.loss + ARMIJO * min(dot(self.grad, step), 0.0):
+                self.trials += 1
+                if self.trials >= MAX_TRIALS and self.pairs:  # they lie beyond many kinks: anew
+                    self.pairs = []
+                    self.aim()
+                    return False
+                self.stuck = self.trials >= 2 * MAX_TRIALS
+                self.step /= 2  # the loss has kinks along the path: no cubic
+                self.trial = self._cut(self.theta + real(self.step, step) * self.direction)
+                return self.stuck
+            self._remember(self.theta, self.smooth, grad)
+            self.iteration += 1
+        self.theta, self.loss, self.smooth = self.trial, loss, grad
+        self.grad = self._subgradient()
+        return True
+
+    def aim(self) -> None:
+        """As of LBFGS, but a step ends where a coefficient would change its sign."""
+        super().aim()
+        assert self.theta is not None
+        self.side = np.where(self.theta == 0, -np.sign(self.grad), np.sign(self.theta))
+        self.side[self.n_features :] = 0
+        self.trial = self._cut(self.trial)
+
+    def _subgradient(self) -> Array:
+        assert self.theta is not None
+        least = self.smooth.copy()
+        w, grad = self.theta[: self.n_features], least[: self.n_features]
+        at_zero = grad - np.clip(grad, -self.l1, self.l1)
+        grad += real(self.l1, grad) * np.sign(w)
+        np.copyto(grad, at_zero, where=w == 0)
+        return least
+
+    def _cut(self, theta: Array) -> Array:
+        """0 for what has changed its sign."""
+        theta[theta * self.side < 0] = 0
+        return theta
+
+    def _direction(self) -> Array:
+        """As of L-BFGS, in the free coefficients alone."""
+        assert self.theta is not None
+        free = (self.theta != 0) | (self.grad != 0)
+        free[self.n_features :] = True
+        at = np.flatnonzero(free)  # few in the end: it pays to gather them
+        inverse = np.broadcast_to(self.diagonal.inverse, free.shape).ravel()[at]
+        gradient, theta = self.grad.ravel()[at], self.theta.ravel()[at]
+        pairs = []
+        for step, change, _ in self.pairs:
+            s, y = step.ravel()[at], change.ravel()[at]
+            if (product := dot(s, y)) > 1e-8 * (dot(s, s) * dot(y, y)) ** 0.5:
+                pairs.append((s, y, 1 / product))
+        q = two_loops(gradient, pairs, lambda v: inverse * v)
+        q[(theta == 0) & (q * gradient >= 0) & (at < self.n_features * free.shape[1])] = 0
+        if not dot(q, gradient) < 0:
+            self.pairs, q = [], -inverse * gradient
+        direction = np.zeros_like(self.grad)
+        direction.ravel()[at] = q
+        return direction

@@ -1,0 +1,150 @@
+"""Passes over X that solvers make: Hessian-vector products, and many models at once.
+
+What they share with the losses of linear.py (features, options, threads, NaN and infinities,
+memory) is said there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from csoftmax._native import checks, dispatch
+from csoftmax._native.linear_data import LinearData
+
+Array = npt.NDArray[Any]
+
+
+def hvp(
+    W: npt.ArrayLike,
+    X: npt.ArrayLike,
+    V: npt.ArrayLike,
+    reg: float = 0.0,
+    *,
+    bias: npt.ArrayLike | None = None,
+    vbias: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    rows: npt.ArrayLike | None = None,
+    shift: npt.ArrayLike | None = None,
+    scale: npt.ArrayLike | None = None,
+    out: Array | None = None,
+    n_threads: int | None = None,
+) -> tuple[Array, Array | None]:
+    """Hessian of `softmax_loss` at W, times V, in one pass over X.
+
+        H = s P (T - sum(P T))        HV = X' H / sum(s) + reg V        Hvbias = sum_i H / sum(s)
+        P = softmax(X W + bias) by rows        T = X V + vbias        s = sample_weight
+
+    It depends neither on the targets nor on label smoothing. Returns (HV, Hvbias), the latter None
+    without bias; `bias` and `vbias`, its direction, come both or not at all.
+    """
+    data = LinearData(W, X, rows, bias, shift, scale)
+    if (bias is None) != (vbias is None):
+        missing, given = ("bias", "vbias") if bias is None else ("vbias", "bias")
+        raise ValueError(f"{missing} is None, but {given} is not: wanted both or neither")
+    dtype, shape = data.W.dtype, data.W.shape
+    direction = checks.direction(V, data.W)
+    both, Hvbias = None, None
+    if data.bias is not None and vbias is not None:
+        both = np.stack([data.bias, checks.vector("vbias", vbias, shape[1], dtype, "class")])
+        Hvbias = np.empty(shape[1], dtype)
+    weights, normalizer = _row_weights(data, sample_weight)
+    reg = checks.real("reg", reg, 0)
+    if out is not None:
+        more = {"V": V, "vbias": vbias, "sample_weight": sample_weight}
+        checks.out_array(out, shape, dtype, data.inputs | more)
+    HV = np.empty(shape, dtype) if out is None else out
+    dispatch.kernels.linear_hvp(
+        *data.arguments()[:-1],
+        direction,
+        both,
+        weights,
+        reg,
+        normalizer,
+        HV,
+        Hvbias,
+        data.threads(n_threads, passes=3),
+    )
+    return HV, Hvbias
+
+
+def stack_loss_grad(
+    W: npt.ArrayLike,
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    n_models: int,
+    *,
+    bias: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    mask: npt.ArrayLike | None = None,
+    mask_of_model: npt.ArrayLike | None = None,
+    normalizer: npt.ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    rows: npt.ArrayLike | None = None,
+    shift: npt.ArrayLike | None = None,
+    scale: npt.ArrayLike | None = None,
+    n_threads: int | None = None,
+) -> tuple[npt.NDArray[np.float64], Array, Array | None]:
+    """Cross-entropies, and gradients, of models that share X and y, in one pass over X.
+
+        losses[k] = sum_i w_i mask[mask_of_model[k], i] L_ik / normalizer[k],    w = sample_weight
+
+    `W` (D, n_models * C) has the models side by side, and so have `bias`, dW and dbias. `mask` (F,
+    N), bool or 0 and 1, says which rows of X count for which models; without it, all do.
+    `normalizer` (n_models,) replaces the sums of the weights that count. There is no regulariser.
+    Returns (losses, dW, dbias), the last None without bias.
+
+    Rows that do not count are multiplied by 0: they cost as much, and a NaN in them remains NaN.
+    """
+    data = LinearData(W, X, rows, bias, shift, scale)
+    checks.dense(data.X)
+    dtype, shape = data.W.dtype, data.W.shape
+    n_classes = checks.columns_of_models(n_models, data.W)
+    weights, total = _row_weights(data, sample_weight, relative=normalizer is None)
+    index, prob = checks.row_targets(y, (data.n_source_rows, n_classes), dtype, data.rows)
+    masks, mask_of = checks.masks(mask, mask_of_model, data.n_source_rows, n_models)
+    if normalizer is not None:
+        totals = checks.normalizers(normalizer, n_models)
+    elif masks is None:
+        totals = np.full(n_models, total)
+    else:
+        totals = checks.total_weights(masks, weights, data.rows)[mask_of]
+    label_smoothing = checks.real("label_smoothing", label_smoothing, 0, 1)
+    losses, dW = np.empty(n_models), np.empty(shape, dtype)
+    dbias = None if data.bias is None else np.empty(shape[1], dtype)
+    dispatch.kernels.linear_stack_loss_grad(
+        *data.arguments(),
+        index,
+        prob,
+        weights,
+        masks,
+        mask_of,
+        label_smoothing,
+        totals,
+        losses,
+        dW,
+        dbias,
+        data.threads(n_threads, passes=2),
+    )
+    return losses, dW, dbias
+
+
+def _row_weights(
+    data: LinearData, sample_weight: npt.ArrayLike | None, *, relative: bool = True
+) -> tuple[Array | None, float]:
+    """The weights of the rows of X, and the sum of those in use."""
+    if data.n_rows == 0:
+        raise ValueError("X has no rows (or rows is empty): wanted at least one")
+    weights = checks.weights(
+        "sample_weight",
+        sample_weight,
+        data.n_source_rows,
+        data.W.dtype,
+        "row of X",
+        relative=relative,
+    )
+    if weights is None:
+        return None, float(data.n_rows)
+    return weights, checks.total_weight(weights, data.rows)

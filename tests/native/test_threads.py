@@ -1,0 +1,279 @@
+"""How many threads a call gets; forks; Python's own threads."""
+
+from __future__ import annotations
+
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import csoftmax
+from csoftmax._native import dispatch, threads
+
+PLENTY = 1e12  # ns of work
+DEFAULT = "from csoftmax._native import threads; print(threads.default())"
+needs_openmp = pytest.mark.skipif(dispatch.openmp() is None, reason="this build is serial")
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+
+
+@pytest.fixture
+def eight(monkeypatch):
+    """Let the default be eight threads, whatever this machine and this build have."""
+    monkeypatch.setattr(threads, "_limit", 8)
+    monkeypatch.setattr(threads, "_pool_used", False)
+    monkeypatch.setattr(dispatch, "openmp", lambda: "some runtime")
+
+
+@pytest.mark.usefixtures("eight")
+@pytest.mark.parametrize(
+    ("n_threads", "work", "wanted"),
+    [
+        (None, PLENTY, 8),
+        (None, 0, 1),
+        (None, 3.5 * threads.WORK_PER_THREAD, 3),
+        (1, PLENTY, 1),
+        (3, PLENTY, 3),
+        (100, PLENTY, 100),
+        (3, 2 * threads.WORK_PER_THREAD, 2),
+        (3, 1, 1),
+        (np.int32(5), PLENTY, 5),
+    ],
+)
+def test_resolve(n_threads, work, wanted):
+    found = threads.resolve(n_threads, work)
+    assert found == wanted
+    assert type(found) is int
+
+
+@pytest.mark.parametrize("work", [0, PLENTY])
+@pytest.mark.parametrize(
+    ("n_threads", "error"),
+    [(0, ValueError), (-2, ValueError), (True, TypeError), (2.0, TypeError), ("2", TypeError)],
+)
+def test_bad_n_threads(n_threads, work, error):
+    with pytest.raises(error, match="n_threads"):
+        threads.resolve(n_threads, work)
+
+
+def test_a_serial_build_has_one_thread(monkeypatch):
+    monkeypatch.setattr(dispatch, "openmp", lambda: None)
+    assert threads.default() == 1
+    assert threads.resolve(4, PLENTY) == 1
+    with pytest.raises(ValueError, match="n_threads"):
+        threads.resolve(0, PLENTY)
+
+
+# --- the environment ----------------------------------------------------------------------------
+
+
+@needs_openmp
+@pytest.mark.parametrize(
+    ("environment", "wanted"),
+    [
+        ({"CSOFTMAX_NUM_THREADS": "3"}, 3),
+        ({"OMP_NUM_THREADS": "5"}, 5),
+        ({"OMP_NUM_THREADS": "4,2"}, 4),
+        ({"CSOFTMAX_NUM_THREADS": "3", "OMP_NUM_THREADS": "5"}, 3),
+        ({"CSOFTMAX_NUM_THREADS": "", "OMP_NUM_THREADS": "5"}, 5),
+    ],
+)
+def test_environment(run_python, environment, wanted):
+    assert int(run_python(DEFAULT, **environment).stdout) == wanted
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", "2.5", "4,2"])
+def test_bad_csoftmax_num_threads(run_python, text):
+    done = run_python(DEFAULT, check=False, CSOFTMAX_NUM_THREADS=text)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        f"ValueError: CSOFTMAX_NUM_THREADS is {text!r}: wanted a positive integer"
+    )
+
+
+@pytest.mark.parametrize("text", ["0", "many"])
+def test_bad_omp_num_threads_is_ignored_with_a_warning(run_python, text):
+    done = run_python(DEFAULT, OMP_NUM_THREADS=text)
+    assert int(done.stdout) == int(run_python(DEFAULT).stdout)
+    assert f"RuntimeWarning: OMP_NUM_THREADS is {text!r}" in done.stderr
+
+
+@needs_openmp
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs sched_setaffinity")
+def test_affinity(run_python):
+    pin = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+    assert int(run_python(pin + DEFAULT).stdout) == 1
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "wanted"),
+    [
+        ("0::/\n", {"cpu.max": "max 100000\n"}, math.inf),
+        ("0::/\n", {"cpu.max": "150000 100000\n"}, 1.5),
+        ("0::/\n", {}, math.inf),
+        # The tightest of a group and the groups around it.
+        ("0::/a/b\n", {"a/b/cpu.max": "max 100000\n", "a/cpu.max": "300000 100000\n"}, 3),
+        ("0::/a/b\n", {"a/b/cpu.max": "100000 100000\n", "a/cpu.max": "300000 100000\n"}, 1),
+        # In a container the path is that outside, and the files are at the root.
+        ("0::/docker/x\n", {"cpu.max": "200000 100000\n"}, 2),
+        # Version 1.
+        (
+            "5:memory:/\n4:cpu,cpuacct:/a\n",
+            {
+                "cpu,cpuacct/a/cpu.cfs_quota_us": "250000\n",
+                "cpu,cpuacct/a/cpu.cfs_period_us": "100000\n",
+            },
+            2.5,
+        ),
+        (
+            "4:cpu,cpuacct:/\n",
+            {
+                "cpu,cpuacct/cpu.cfs_quota_us": "-1\n",
+                "cpu,cpuacct/cpu.cfs_period_us": "100000\n",
+            },
+            math.inf,
+        ),
+    ],
+)
+def test_quota(tmp_path, groups, files, wanted):
+    own = tmp_path / "own"
+    own.write_text(groups)
+    for name, text in files.items():
+        path = tmp_path / "root" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert threads._quota(tmp_path / "root", own) == wanted
+
+
+def test_no_control_groups(tmp_path):
+    assert threads._quota(tmp_path, tmp_path / "missing") == math.inf
+
+
+# --- forks --------------------------------------------------------------------------------------
+
+WORK = """
+import os, signal, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: threads and fork
+import numpy as np
+import csoftmax
+from csoftmax._native import threads
+rng = np.random.default_rng(0)
+z = rng.normal(size=(20000, 100))
+X, W, y = rng.normal(size=(5000, 64)), rng.normal(size=(64, 10)), rng.integers(10, size=5000)
+
+def work():
+    p = csoftmax.softmax(z, axis=1, n_threads=2)
+    loss, dW = csoftmax.softmax_loss(W, X, y, n_threads=2)
+    return p.tobytes() + dW.tobytes()
+
+def threads():
+    return threads.resolve(2, 1e9)
+"""
+WORK_FORK = f"""{WORK}
+before = work()
+assert threads() == 2
+
+def child(depth):
+    signal.alarm(20)  # it would hang, not fail
+    same = work() == before and threads() == 1 and threads.default() == 1
+    if depth:
+        same = same and fork(depth - 1)
+    return same
+
+def fork(depth):
+    if pid := os.fork():
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    os._exit(not child(depth))
+
+assert fork(1)
+assert threads() == 2 and work() == before
+"""
+WORK_POOL = f"""{WORK}
+import multiprocessing
+before = work()
+
+def child(_):
+    signal.alarm(20)
+    return work() == before and threads() == 1
+
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    assert all(pool.map(child, range(4)))
+assert work() == before
+"""
+WORK_UNUSED = f"""{WORK}
+if pid := os.fork():
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+else:
+    os._exit(not (threads() == 2 and len(work()) > 0))
+"""
+
+
+@needs_openmp
+@needs_fork
+@pytest.mark.parametrize("code", [WORK_FORK, WORK_POOL, WORK_UNUSED])
+def test_fork(run_python, code):
+    run_python(code)
+
+
+# --- threads and bits ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3001, 65)).astype(np.float32)
+    W = rng.normal(size=(65, 11)).astype(np.float32)
+    return W, X, rng.integers(11, size=3001)
+
+
+def results(inputs, n_threads=None):
+    W, X, y = inputs
+    outputs = [
+        csoftmax.softmax(X, axis=1, n_threads=n_threads),
+        csoftmax.logsumexp(X, axis=1, n_threads=n_threads),
+        *csoftmax.softmax_loss(W, X, y, 0.1, n_threads=n_threads),
+        *csoftmax.svm_loss(W, X, y, 0.1, n_threads=n_threads),
+    ]
+    return b"".join(np.asarray(output).tobytes() for output in outputs)
+
+
+@pytest.fixture
+def always_threads(monkeypatch):
+    """Make every call use the threads it is allowed, however little there is to do."""
+    monkeypatch.setattr(threads, "WORK_PER_THREAD", 1e-6)
+
+
+@pytest.mark.usefixtures("isa", "always_threads")
+def test_the_bits_do_not_depend_on_the_number_of_threads(inputs):
+    wanted = results(inputs, 1)
+    for n_threads in (2, 3, 4, 7, None):
+        assert results(inputs, n_threads) == wanted
+
+
+@pytest.mark.usefixtures("isa", "always_threads")
+def test_many_python_threads_get_the_same_bits(inputs):
+    wanted = results(inputs)
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda _: results(inputs, 2), range(40))) == {wanted}
+
+
+def test_subnormals_live_on(run_python):
+    run_python(
+        f"""{WORK}
+import threading
+work()
+
+def check():
+    for tiny in (np.float32(1e-45), np.float64(5e-324)):
+        assert tiny * tiny.dtype.type(1) > 0 and np.finfo(tiny.dtype).tiny / 2 > 0
+    alive.append(float.fromhex("0x1p-1074") * float("1"))
+
+alive = []
+check()
+thread = threading.Thread(target=check)
+thread.start()
+thread.join()
+assert alive == [5e-324, 5e-324]
+"""
+    )
