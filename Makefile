@@ -5,7 +5,7 @@
 #   make lint     ruff, cython-lint, clang-format, mypy
 #   make bench    the benchmarks, 40 minutes: benchmarks/*.md, docs/img, docs/benchmarks.md
 #
-# and for .ci/run: test-clang, test-serial, test-debug and test-sanitize, the tests on other builds.
+# and for .ci/run: test-clang (and OpenMP), test-debug and test-sanitize, the tests on other builds.
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
@@ -74,8 +74,6 @@ clean:
 # Other builds of the sdist. They come before .venv's own on the path.
 test-clang:    BUILD := CC=clang CSOFTMAX_OPENMP=1
 test-clang:    EXPECT := c["compiler"].startswith("clang") and c["openmp"]
-test-serial:   BUILD := CSOFTMAX_OPENMP=0
-test-serial:   EXPECT := c["openmp"] is None
 test-debug:    BUILD := CSOFTMAX_DEBUG=1
 test-debug:    SELECT := -m kernels
 test-debug:    RUN := HYPOTHESIS_PROFILE=few
@@ -89,7 +87,7 @@ test-sanitize: RUN = LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -pri
                      ASAN_OPTIONS=detect_leaks=0 HYPOTHESIS_PROFILE=few
 
 EXPECT = True
-VARIANTS := test-clang test-serial test-debug test-sanitize
+VARIANTS := test-clang test-debug test-sanitize
 .PHONY: $(VARIANTS)
 $(VARIANTS): .venv/.test
 	rm -rf build/$@

@@ -1,8 +1,9 @@
-"""What pyproject.toml cannot say: the table of variants, OpenMP and the stable ABI.
+"""What pyproject.toml cannot say: the table of variants, threads and the stable ABI.
 
 Environment:
     CC                            the compiler, gcc or clang
-    CSOFTMAX_OPENMP=0             a serial build; =1: fail rather than build a serial one
+    CSOFTMAX_OPENMP=1             OpenMP in place of the kernels' own threads, or fail; =0: never
+                                  (without POSIX threads, on Windows, the build is serial then)
     CSOFTMAX_DEBUG=1              bounds, initialisation and C assertions checked; slow
     CSOFTMAX_SANITIZE=address,... the sanitizers of gcc and clang
     CSOFTMAX_WERROR=1             a warning of the C compiler is an error
@@ -128,11 +129,11 @@ class BuildExt(build_ext):
     """build_ext that makes C of Cython and adds the flags that all variants share."""
 
     def build_extensions(self) -> None:
-        """Build all, with OpenMP where the compiler has it."""
+        """Build all, with the kernels' own threads or those of OpenMP."""
         if self.compiler.compiler_type == "msvc":
             raise SystemExit("csoftmax is written for gcc and clang (GNU C vector types): not MSVC")
         common, link = flags()
-        openmp, openmp_link = self.openmp()
+        threads, threads_link = self.threads()
         directives = DIRECTIVES | (CHECKS if setting("CSOFTMAX_DEBUG") else {})
         # Forced, as below: much of what decides comes from the environment and has no time stamp.
         translated = cythonize(
@@ -141,13 +142,15 @@ class BuildExt(build_ext):
         for extension, in_c in zip(self.extensions, translated, strict=True):
             extension.sources = in_c.sources
             # The variant's own flags stand there already; they come last.
-            extension.extra_compile_args = [*common, *openmp, *extension.extra_compile_args]
-            extension.extra_link_args = [*link, *openmp_link]
+            extension.extra_compile_args = [*common, *threads, *extension.extra_compile_args]
+            extension.extra_link_args = [*link, *threads_link]
         super().build_extensions()
 
-    def openmp(self) -> tuple[list[str], list[str]]:
-        """Flags of the compiler and of the linker for OpenMP; empty for a serial build."""
+    def threads(self) -> tuple[list[str], list[str]]:
+        """Flags of the compiler and of the linker for threads; empty for a serial build."""
         wanted = setting("CSOFTMAX_OPENMP")
+        if os.name == "posix" and not wanted:
+            return ["-DCSOFTMAX_POSIX_THREADS=1", "-pthread"], ["-pthread"]
         if wanted is False:
             return [], []
         found = openmp_flags(self.compiler.compiler)

@@ -96,7 +96,7 @@ def _no_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _info(arguments: argparse.Namespace) -> None:
-    """Print version, instruction set, OpenMP runtime and threads."""
+    """Print version, instruction set, threads and how they wait."""
     show_config()
 
 
@@ -312,5 +312,5 @@ COMMANDS = (
         _bench_arguments,
         _bench,
     ),
-    Command("info", "version, instruction set, OpenMP runtime, threads", _no_arguments, _info),
+    Command("info", "version, instruction set, threads and how they wait", _no_arguments, _info),
 )

@@ -16,11 +16,16 @@ cdef extern from *:
     #else
     #define CSOFTMAX_OPENMP 0
     #endif
+    #ifndef CSOFTMAX_POSIX_THREADS
+    #define CSOFTMAX_POSIX_THREADS 0
+    #endif
     """
     const int CSOFTMAX_OPENMP
+    const int CSOFTMAX_POSIX_THREADS
     const char *CSOFTMAX_ISA
 
 include "kernels.pxi"      # the C functions
+include "threads.pxi"      # units of work for threads
 include "views.pxi"        # looking at arrays; memory
 include "indices.pxi"      # labels and indices within bounds?
 include "rows.pxi"         # rows of logits: row functions, losses
@@ -28,6 +33,9 @@ include "linear.pxi"       # rows of X: linear models
 include "peaks.pxi"        # limits of the machine
 
 OPENMP = CSOFTMAX_OPENMP
+POSIX_THREADS = bool(CSOFTMAX_POSIX_THREADS)
+MOST_THREADS = CREW_MOST
+LOOKOUT_NS = crew_settings()
 ISA = CSOFTMAX_ISA.decode()
 ROW_FUNCTIONS = {
     "softmax": SOFTMAX,

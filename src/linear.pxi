@@ -1,7 +1,6 @@
 # Passes over rows of X: losses, Hessian products and predictions of linear models.
 # (Included in _kernels.pyx.)
 
-from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport int64_t, uint8_t
 from libc.stdlib cimport free
 from libc.string cimport memset
@@ -48,20 +47,30 @@ cdef int look_at_model(
     return <int> itemsize
 
 
-# A unit of a stage of a pass over X, for float or double, dense or CSR rows.
-ctypedef void (*stage_worker)(
-    const linear_job *job, int stage, ptrdiff_t unit, char *scratch
-) noexcept nogil
+cdef void linear_float(const void *job, int stage, ptrdiff_t unit, char *scratch) noexcept nogil:
+    linear_unit_f32(<const linear_job *> job, stage, unit, scratch)
+
+
+cdef void linear_double(const void *job, int stage, ptrdiff_t unit, char *scratch) noexcept nogil:
+    linear_unit_f64(<const linear_job *> job, stage, unit, scratch)
+
+
+cdef void sparse_float(const void *job, int stage, ptrdiff_t unit, char *scratch) noexcept nogil:
+    sparse_unit_f32(<const linear_job *> job, stage, unit, scratch)
+
+
+cdef void sparse_double(const void *job, int stage, ptrdiff_t unit, char *scratch) noexcept nogil:
+    sparse_unit_f64(<const linear_job *> job, stage, unit, scratch)
 
 
 cdef void *run_linear(linear_job *job, int itemsize, int n_threads) except NULL:
     """One pass. Returns its work space, which the caller frees when it has read the sums in it."""
     cdef bint is_float = itemsize == sizeof(float)
-    cdef stage_worker work = linear_unit_f32 if is_float else linear_unit_f64
+    cdef errand what
     cdef size_t scratch = plan_linear_f32(job) if is_float else plan_linear_f64(job)
     cdef bint predicts = job.labels is not NULL or job.proba.data is not NULL
     cdef size_t wt = padded(job.C * job.ld * itemsize), dw = 0 if predicts else wt
-    cdef ptrdiff_t unit = 0, pieces = (job.D + FEATURES - 1) // FEATURES
+    cdef ptrdiff_t pieces = (job.D + FEATURES - 1) // FEATURES
     cdef ptrdiff_t merges = 0 if predicts else pieces
     cdef void *base = NULL
     cdef char *memory = NULL
@@ -79,32 +88,22 @@ cdef void *run_linear(linear_job *job, int itemsize, int n_threads) except NULL:
     job.slot_loss = job.slot_dbias + job.slots * job.C
     job.square_sums = job.slot_loss + job.slots * job.models
     memory += padded((job.slots * (job.C + job.models) + pieces) * sizeof(double))
-    if n_threads == 1:  # a parallel region of one thread costs 1.1 us (libgomp)
-        with nogil:
-            for unit in range(pieces):
-                work(job, PREPARE, unit, NULL)
-            for unit in range(job.slots):
-                work(job, BLOCKS, unit, memory)
-            for unit in range(merges):
-                work(job, MERGE, unit, NULL)
-        return base
-    with nogil, parallel(num_threads=n_threads):
-        for unit in prange(pieces, schedule="static"):
-            work(job, PREPARE, unit, NULL)
-        for unit in prange(job.slots, schedule="dynamic"):
-            work(job, BLOCKS, unit, memory + scratch * threadid())
-        for unit in prange(merges, schedule="static"):
-            work(job, MERGE, unit, NULL)
+    what.work = linear_float if is_float else linear_double
+    what.job, what.scratch, what.each, what.n_threads = job, memory, scratch, n_threads
+    with nogil:
+        share_out(&what, PREPARE, 0, pieces)
+        share_out(&what, BLOCKS, 0, job.slots)
+        share_out(&what, MERGE, 0, merges)
     return base
 
 
 cdef void *run_sparse(linear_job *job, object X, int itemsize, int n_threads) except NULL:
     """As run_linear, for CSR rows."""
     cdef bint predicts = job.labels is not NULL or job.proba.data is not NULL
-    cdef ptrdiff_t unit = 0, round = 0, pieces = (job.D + FEATURES - 1) // FEATURES
+    cdef ptrdiff_t round = 0, pieces = (job.D + FEATURES - 1) // FEATURES
     cdef ptrdiff_t gradients = 0 if predicts else n_threads, merges = 0 if predicts else pieces
     cdef bint is_float = itemsize == sizeof(float)
-    cdef stage_worker work = sparse_unit_f32 if is_float else sparse_unit_f64
+    cdef errand what
     cdef size_t scratch = plan_sparse_f32(job) if is_float else plan_sparse_f64(job)
     cdef ptrdiff_t rounds = (job.blocks + job.round - 1) // job.round
     cdef size_t matrix = padded(job.D * job.row_length * itemsize)
@@ -134,18 +133,15 @@ cdef void *run_sparse(linear_job *job, object X, int itemsize, int n_threads) ex
     job.shift_sums = job.square_sums + pieces
     memory += wt + dw + biases + g + doubles
     memset(job.slot_loss, 0, (1 + job.C) * sizeof(double))
-    with nogil, parallel(num_threads=n_threads):
-        for unit in prange(pieces, schedule="static"):
-            work(job, PREPARE, unit, NULL)
-        for unit in prange(1):
-            work(job, FOLD, unit, NULL)
+    what.work = sparse_float if is_float else sparse_double
+    what.job, what.scratch, what.each, what.n_threads = job, memory, scratch, n_threads
+    with nogil:
+        share_out(&what, PREPARE, 0, pieces)
+        share_out(&what, FOLD, 0, 1)
         for round in range(rounds):
-            for unit in prange(round * job.round, (round + 1) * job.round, schedule="dynamic"):
-                work(job, BLOCKS, unit, memory + scratch * threadid())
-            for unit in prange(round * gradients, (round + 1) * gradients, schedule="static"):
-                work(job, GRADIENT, unit, NULL)
-        for unit in prange(merges, schedule="static"):
-            work(job, MERGE, unit, NULL)
+            share_out(&what, BLOCKS, round * job.round, (round + 1) * job.round)
+            share_out(&what, GRADIENT, round * gradients, (round + 1) * gradients)
+        share_out(&what, MERGE, 0, merges)
     return base
 
 

@@ -1,29 +1,24 @@
 # Passes over rows of logits: row functions and losses. (Included in _kernels.pyx.)
 # The functions fill in what there is; the rest of a job is 0.
 
-from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
 
-# How units of work are done: for float or double, rows or losses.
-ctypedef void (*worker)(const void *job, ptrdiff_t unit, void *scratch) noexcept nogil
-
-
-cdef void row_float(const void *job, ptrdiff_t unit, void *scratch) noexcept nogil:
+cdef void row_float(const void *job, int _stage, ptrdiff_t unit, char *scratch) noexcept nogil:
     row_unit_f32(<const row_job *> job, unit, <float *> scratch)
 
 
-cdef void row_double(const void *job, ptrdiff_t unit, void *scratch) noexcept nogil:
+cdef void row_double(const void *job, int _stage, ptrdiff_t unit, char *scratch) noexcept nogil:
     row_unit_f64(<const row_job *> job, unit, <double *> scratch)
 
 
-cdef void loss_float(const void *job, ptrdiff_t unit, void *scratch) noexcept nogil:
+cdef void loss_float(const void *job, int _stage, ptrdiff_t unit, char *scratch) noexcept nogil:
     loss_unit_f32(<const loss_job *> job, unit, <float *> scratch)
 
 
-cdef void loss_double(const void *job, ptrdiff_t unit, void *scratch) noexcept nogil:
+cdef void loss_double(const void *job, int _stage, ptrdiff_t unit, char *scratch) noexcept nogil:
     loss_unit_f64(<const loss_job *> job, unit, <double *> scratch)
 
 
@@ -31,18 +26,12 @@ cdef int run(
     worker work, const void *job, ptrdiff_t units, size_t scratch, int n_threads
 ) except -1:
     """All units of a job, with `scratch` bytes for each thread."""
-    cdef size_t each = padded(scratch)
+    cdef errand what
     cdef void *base = NULL
-    cdef char *memory = allocate(each * n_threads, &base)
-    cdef ptrdiff_t unit
-    if n_threads == 1:  # a parallel region of one thread costs 0.6 us (libgomp)
-        with nogil:
-            for unit in range(units):
-                work(job, unit, memory)
-    else:
-        with nogil, parallel(num_threads=n_threads):
-            for unit in prange(units, schedule="static"):
-                work(job, unit, memory + each * threadid())
+    what.work, what.job, what.each, what.n_threads = work, job, padded(scratch), n_threads
+    what.scratch = allocate(what.each * n_threads, &base)
+    with nogil:
+        share_out(&what, 0, 0, units)
     free(base)
     return 0
 

@@ -15,7 +15,7 @@ def show_config(mode: Literal["stdout"] = "stdout") -> None: ...
 @overload
 def show_config(mode: Literal["dicts"]) -> dict[str, Any]: ...
 def show_config(mode: str = "stdout") -> dict[str, Any] | None:
-    """Print the version, instruction set, OpenMP runtime and number of threads.
+    """Print the version, the instruction set, and the threads: how many, whose, how they wait.
 
     Parameters
     ----------
@@ -27,9 +27,11 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     dict or None
         With mode="dicts": "version"; "numpy", its version; "compiler" of this build;
         "instruction_set" in use and "available" ones (the environment variable CSOFTMAX_ISA
-        forces one of these); "openmp", the runtime, or None in a serial build; "n_threads",
-        the most that a call uses if it is not told (CSOFTMAX_NUM_THREADS, else OMP_NUM_THREADS,
-        else the cores that the process may use; 1 in a serial build and in a forked child).
+        forces one of these); "openmp", the runtime in a build that uses one, else None: the kernels
+        have threads of their own; "n_threads", the most that a call uses if it is not told
+        (CSOFTMAX_NUM_THREADS, else OMP_NUM_THREADS, else the cores that the process may use);
+        "waiting", how threads wait for the next call (OMP_WAIT_POLICY=passive: they sleep at once,
+        active: they look out for it for 10 ms).
 
     Raises
     ------
@@ -53,6 +55,7 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
         "available": list(dispatch.available()),
         "openmp": dispatch.openmp(),
         "n_threads": threads.default(),
+        "waiting": threads.waiting(),
     }
     if mode == "dicts":
         return config
@@ -60,6 +63,7 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     print(f"  numpy            {config['numpy']}")
     print(f"  compiler         {config['compiler']}")
     print(f"  instruction set  {config['instruction_set']} of {', '.join(config['available'])}")
-    print(f"  OpenMP           {config['openmp'] or 'none: this build is serial'}")
-    print(f"  threads          {config['n_threads']}")
+    own = "the kernels' own" if dispatch.parallel() else "this build is serial"
+    print(f"  threads          {config['n_threads']}, {config['openmp'] or own}")
+    print(f"  waiting threads  {config['waiting']}")
     return None

@@ -76,11 +76,16 @@ def select(isa: str) -> None:
 
 
 def openmp() -> str | None:
-    """Return the OpenMP runtime of the kernels and its version, or None in a serial build."""
+    """Return the OpenMP runtime of the kernels and its version, or None where there is none."""
     if not kernels.OPENMP:
         return None
     runtime = "libomp" if compiler().startswith("clang") else "libgomp"
     return f"{runtime} ({kernels.OPENMP})"
+
+
+def parallel() -> bool:
+    """Return whether the kernels have threads: their own, or OpenMP's."""
+    return bool(kernels.POSIX_THREADS or kernels.OPENMP)
 
 
 def compiler() -> str:

@@ -1,15 +1,9 @@
-"""How many threads a call may use.
+"""How many threads a call may use. No result depends on the number.
 
-Every parallel region is told its number of threads (`num_threads`): nothing here or in the kernels
-changes a setting of the OpenMP runtime, which other packages in the process may share. No result
-depends on the number.
-
-The runtimes' waiting threads spin, which is fastest on idle cores and slow on busy ones: beside two
-busy processes, 200 x 3072 uint8 x 10 took 36 ms with two threads, 3 ms with one, and 1 ms with two
-and OMP_WAIT_POLICY=passive (2 cores, libgomp). That setting is the user's, too.
-
-libgomp hangs in a forked child of a process that has used its pool of threads. One thread needs no
-pool, so that such a child computes with one thread.
+The kernels have threads of their own (src/crew.h), which a caller never waits for in vain, which
+need no setting of anybody's, and which a forked child starts anew. A build with OpenMP shares its
+runtime with the rest of the process: its hangs in a forked child, if anybody in the parent has used
+it, so that such a child computes with one thread.
 """
 
 from __future__ import annotations
@@ -21,8 +15,8 @@ import warnings
 
 from csoftmax._native import checks, dispatch
 
-#: Work, in nanoseconds of one core, that is worth another thread. Waking one up costs 5000, but
-#: where others use the cores, waiting for one costs milliseconds (libgomp spins first).
+#: Work, in nanoseconds of one core, that is worth another thread: waking one up costs the caller
+#: some 5000, and it comes 50000 later.
 WORK_PER_THREAD = 100_000.0
 
 # What calls estimate their work by (nanoseconds of one core, v3, Zen 5): a logit of a row function
@@ -102,23 +96,37 @@ def _default() -> int:
     return max(1, math.ceil(min(_quota(), cores)))
 
 
-_limit = _default()
-_pool_used = False
+#: More threads than this take turns on the processors, and each has scratch of up to some MB.
+_most = max(8, 2 * (os.cpu_count() or 1))
+_limit = min(_default(), _most)
 _forked = False
 
 
 def _after_fork() -> None:
     global _forked
-    _forked = _forked or _pool_used
+    _forked = True
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
+def _one() -> bool:
+    """Return whether one thread is all that there may be."""
+    return not dispatch.parallel() or (_forked and dispatch.openmp() is not None)
+
+
 def default() -> int:
     """Return how many threads a call with n_threads=None and enough work uses."""
-    return 1 if _forked or dispatch.openmp() is None else _limit
+    return 1 if _one() else _limit
+
+
+def waiting() -> str:
+    """Return how threads wait for work, in words."""
+    if dispatch.openmp() is not None:
+        return "as the OpenMP runtime's do"
+    spin = dispatch.kernels.LOOKOUT_NS / 1e6
+    return f"look out for {spin:g} ms, then sleep" if spin else "sleep at once"
 
 
 def resolve(n_threads: int | None, work: float) -> int:
@@ -127,7 +135,8 @@ def resolve(n_threads: int | None, work: float) -> int:
     Parameters
     ----------
     n_threads : int or None
-        As the caller was given it: None for `default`, or an upper bound.
+        As the caller was given it: None for `default`, or an upper bound. Above 8, more than
+        twice the machine's processors count as that many.
     work : float
         Estimate of what there is to do, in nanoseconds of one core.
 
@@ -136,9 +145,7 @@ def resolve(n_threads: int | None, work: float) -> int:
     TypeError, ValueError
         If `n_threads` is not None or a positive integer.
     """
-    global _pool_used
-    most = _limit if n_threads is None else checks.n_threads(n_threads)
-    if most == 1 or work < 2 * WORK_PER_THREAD or _forked or dispatch.openmp() is None:
+    most = _limit if n_threads is None else min(checks.n_threads(n_threads), _most)
+    if most == 1 or work < 2 * WORK_PER_THREAD or _one():
         return 1
-    _pool_used = True
     return min(most, int(work / WORK_PER_THREAD))

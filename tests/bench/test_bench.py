@@ -121,7 +121,7 @@ def test_each_turn_has_its_threads_and_variant_and_leaves_none_behind(quick):
     before = dispatch.selected(), threads._limit
     isas = dispatch.available()
     bench.measure(job(case(csoftmax=ours)), isas, [1, 2], rounds=1)
-    most = (1, 2) if dispatch.openmp() else (1,)
+    most = (1, 2) if dispatch.parallel() else (1,)
     assert seen == {(isa, n) for isa in isas for n in most}
     assert (dispatch.selected(), threads._limit) == before
     with pytest.raises(ImportError, match="wanted one of"):

@@ -282,7 +282,7 @@ def large():
     """Return an array with work for four threads."""
     x = np.random.default_rng(8).standard_normal((853, 13, 37))
     assert x.size * threads.NS_PER_LOGIT > 4 * threads.WORK_PER_THREAD
-    if dispatch.openmp() is not None:
+    if dispatch.parallel():
         assert threads.resolve(4, x.size * threads.NS_PER_LOGIT) == 4
     return x
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -14,16 +15,19 @@ from csoftmax._native import dispatch, threads
 
 PLENTY = 1e12  # ns of work
 DEFAULT = "from csoftmax._native import threads; print(threads.default())"
-needs_openmp = pytest.mark.skipif(dispatch.openmp() is None, reason="this build is serial")
+needs_threads = pytest.mark.skipif(not dispatch.parallel(), reason="this build is serial")
+own_threads = pytest.mark.skipif(
+    not dispatch.kernels.POSIX_THREADS, reason="OpenMP decides what its threads do"
+)
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 
 
 @pytest.fixture
 def eight(monkeypatch):
-    """Let the default be eight threads, whatever this machine and this build have."""
+    """Let the default be eight threads and the most 16, whatever this machine and build have."""
     monkeypatch.setattr(threads, "_limit", 8)
-    monkeypatch.setattr(threads, "_pool_used", False)
-    monkeypatch.setattr(dispatch, "openmp", lambda: "some runtime")
+    monkeypatch.setattr(threads, "_most", 16)
+    monkeypatch.setattr(dispatch, "parallel", lambda: True)
 
 
 @pytest.mark.usefixtures("eight")
@@ -35,7 +39,9 @@ def eight(monkeypatch):
         (None, 3.5 * threads.WORK_PER_THREAD, 3),
         (1, PLENTY, 1),
         (3, PLENTY, 3),
-        (100, PLENTY, 100),
+        (16, PLENTY, 16),
+        (1_000_000, PLENTY, 16),
+        (2**100, PLENTY, 16),
         (3, 2 * threads.WORK_PER_THREAD, 2),
         (3, 1, 1),
         (np.int32(5), PLENTY, 5),
@@ -58,7 +64,7 @@ def test_bad_n_threads(n_threads, work, error):
 
 
 def test_a_serial_build_has_one_thread(monkeypatch):
-    monkeypatch.setattr(dispatch, "openmp", lambda: None)
+    monkeypatch.setattr(dispatch, "parallel", lambda: False)
     assert threads.default() == 1
     assert threads.resolve(4, PLENTY) == 1
     with pytest.raises(ValueError, match="n_threads"):
@@ -68,7 +74,7 @@ def test_a_serial_build_has_one_thread(monkeypatch):
 # --- the environment ----------------------------------------------------------------------------
 
 
-@needs_openmp
+@needs_threads
 @pytest.mark.parametrize(
     ("environment", "wanted"),
     [
@@ -81,6 +87,26 @@ def test_a_serial_build_has_one_thread(monkeypatch):
 )
 def test_environment(run_python, environment, wanted):
     assert int(run_python(DEFAULT, **environment).stdout) == wanted
+
+
+@needs_threads
+def test_the_environment_too_is_bounded(run_python):
+    assert int(run_python(DEFAULT, CSOFTMAX_NUM_THREADS="1000000").stdout) == threads._most <= 1024
+
+
+@own_threads
+@pytest.mark.parametrize(
+    ("environment", "wanted"),
+    [
+        ({}, "look out for 0.1 ms, then sleep"),
+        ({"OMP_WAIT_POLICY": "PASSIVE"}, "sleep at once"),
+        ({"OMP_WAIT_POLICY": "active"}, "look out for 10 ms, then sleep"),
+    ],
+)
+def test_how_threads_wait(run_python, environment, wanted):
+    code = "import csoftmax; print(csoftmax.show_config('dicts')['waiting'])"
+    assert run_python(code, **{"OMP_WAIT_POLICY": "", **environment}).stdout.strip() == wanted
+    assert wanted in run_python("import csoftmax; csoftmax.show_config()", **environment).stdout
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "two", "2.5", "4,2"])
@@ -99,7 +125,7 @@ def test_bad_omp_num_threads_is_ignored_with_a_warning(run_python, text):
     assert f"RuntimeWarning: OMP_NUM_THREADS is {text!r}" in done.stderr
 
 
-@needs_openmp
+@needs_threads
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs sched_setaffinity")
 def test_affinity(run_python):
     pin = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
@@ -157,26 +183,29 @@ import os, signal, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: threads and fork
 import numpy as np
 import csoftmax
-from csoftmax._native import threads
+from csoftmax._native import dispatch, threads
 rng = np.random.default_rng(0)
 z = rng.normal(size=(20000, 100))
 X, W, y = rng.normal(size=(5000, 64)), rng.normal(size=(64, 10)), rng.integers(10, size=5000)
 
-def work():
-    p = csoftmax.softmax(z, axis=1, n_threads=2)
-    loss, dW = csoftmax.softmax_loss(W, X, y, n_threads=2)
+def work(n_threads=2):
+    p = csoftmax.softmax(z, axis=1, n_threads=n_threads)
+    loss, dW = csoftmax.softmax_loss(W, X, y, n_threads=n_threads)
     return p.tobytes() + dW.tobytes()
 
-def threads():
+def number():
     return threads.resolve(2, 1e9)
-"""
-WORK_FORK = f"""{WORK}
-before = work()
-assert threads() == 2
 
+def running():
+    return len(os.listdir("/proc/self/task")) if os.path.exists("/proc/self/task") else 2
+
+in_child = 1 if dispatch.openmp() else 2
+"""
+CHILDREN = """
 def child(depth):
     signal.alarm(20)  # it would hang, not fail
-    same = work() == before and threads() == 1 and threads.default() == 1
+    same = work() == before and number() == threads.default() == in_child
+    same = same and running() >= in_child
     if depth:
         same = same and fork(depth - 1)
     return same
@@ -187,33 +216,141 @@ def fork(depth):
     os._exit(not child(depth))
 
 assert fork(1)
-assert threads() == 2 and work() == before
+assert number() == 2 and work() == before
 """
-WORK_POOL = f"""{WORK}
+FORK = f"{WORK}\nbefore = work()\n{CHILDREN}"
+# The parent's threads were never used by csoftmax, but by somebody else with gcc's OpenMP.
+FORK_UNUSED = f"{WORK}\nbefore = work(1)\n{CHILDREN}"
+FORK_AFTER_SKLEARN = f"""{WORK}
+from sklearn.ensemble import HistGradientBoostingClassifier
+HistGradientBoostingClassifier(max_iter=2).fit(X, y)
+before = work(1)
+{CHILDREN}"""
+FORK_AFTER_TORCH = f"""{WORK}
+import torch
+torch.set_num_threads(2)
+(torch.ones(500, 500) @ torch.ones(500, 500)).exp().sum()
+before = work(1)
+{CHILDREN}"""
+FORK_POOL = f"""{WORK}
 import multiprocessing
 before = work()
 
 def child(_):
     signal.alarm(20)
-    return work() == before and threads() == 1
+    return work() == before and number() == in_child
 
 with multiprocessing.get_context("fork").Pool(2) as pool:
     assert all(pool.map(child, range(4)))
 assert work() == before
 """
-WORK_UNUSED = f"""{WORK}
-if pid := os.fork():
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-else:
-    os._exit(not (threads() == 2 and len(work()) > 0))
+# Other threads of the parent are in the middle of calls.
+FORK_AMID_CALLS = f"""{WORK}
+import threading
+before, end = work(), False
+
+def calls():
+    while not end:
+        work()
+
+others = [threading.Thread(target=calls) for _ in range(3)]
+for other in others:
+    other.start()
+try:
+    for _ in range(20):
+        if pid := os.fork():
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        else:
+            signal.alarm(20)
+            os._exit(work() != before)
+finally:
+    end = True
+"""
+DATA_LOADER = f"""{WORK}
+import torch
+torch.set_num_threads(2)
+(torch.ones(500, 500) @ torch.ones(500, 500)).exp().sum()
+before = work()
+
+class Data(torch.utils.data.Dataset):
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, i):
+        signal.alarm(20)
+        return int(work() == before)
+
+loader = torch.utils.data.DataLoader(Data(), num_workers=2, multiprocessing_context="fork")
+assert sum(int(same) for same in loader) == 6
 """
 
 
-@needs_openmp
+@needs_threads
 @needs_fork
-@pytest.mark.parametrize("code", [WORK_FORK, WORK_POOL, WORK_UNUSED])
-def test_fork(run_python, code):
-    run_python(code)
+@pytest.mark.parametrize(
+    ("code", "package"),
+    [
+        (FORK, None),
+        (FORK_UNUSED, None),
+        (FORK_POOL, None),
+        (FORK_AFTER_SKLEARN, "sklearn"),
+        (FORK_AFTER_TORCH, "torch"),
+        (DATA_LOADER, "torch"),
+        pytest.param(FORK_AMID_CALLS, None, marks=own_threads),
+    ],
+)
+def test_fork(run_python, code, package):
+    if package and not importlib.util.find_spec(package):
+        pytest.skip(f"needs {package}")
+    run_python(code, CSOFTMAX_NUM_THREADS="2")
+
+
+# --- threads that the system refuses --------------------------------------------------------------
+
+
+@own_threads
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs /proc")
+def test_a_thread_that_cannot_start_is_not_missed(run_python):
+    run_python(
+        f"""{WORK}
+import resource
+wanted = work(1)
+out, dW = np.empty_like(z), np.empty_like(W)
+csoftmax.softmax(z, axis=1, out=out, n_threads=1)  # scratch is there
+alone = running()
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + (600 << 10)  # less than a helper's stack
+resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+csoftmax.softmax(z, axis=1, out=out, n_threads=8)
+csoftmax.softmax_loss(W, X, y, out=dW, n_threads=8)
+refused = running()
+resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+assert out.tobytes() + dW.tobytes() == wanted
+assert refused == alone
+assert work() == wanted and running() > alone  # and is tried again
+"""
+    )
+
+
+@own_threads
+def test_signals_go_to_the_programs_own_threads(run_python):
+    run_python(
+        f"""{WORK}
+work()
+hits = []
+signal.signal(signal.SIGUSR1, lambda *_: hits.append(1))
+for _ in range(50):
+    os.kill(os.getpid(), signal.SIGUSR1)
+assert hits
+masks = [
+    int(line.split()[1], 16)
+    for task in os.listdir("/proc/self/task")
+    for line in open(f"/proc/self/task/{{task}}/status")
+    if line.startswith("SigBlk") and int(task) != os.getpid()
+] if os.path.exists("/proc/self/task") else []
+assert not masks or any(mask >> (signal.SIGUSR1 - 1) & 1 for mask in masks)
+"""
+    )
 
 
 # --- threads and bits ---------------------------------------------------------------------------
