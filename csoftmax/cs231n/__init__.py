@@ -1,17 +1,42 @@
 """The names of the course's first assignment, backed by csoftmax.
 
-A notebook of Stanford's CS231n runs when `cs231n.` in its imports becomes `csoftmax.cs231n.`:
+The cells about linear classifiers in a notebook of Stanford's CS231n run when `cs231n.` in their
+imports becomes `csoftmax.cs231n.`:
 
-    classifiers          LinearClassifier, Softmax, LinearSVM
-    classifiers.softmax  classifiers.linear_svm    the losses: naive, and vectorized (compiled here)
+    classifiers          LinearClassifier, Softmax, LinearSVM, and the losses:
+    classifiers.softmax  classifiers.linear_svm    naive, and vectorized (compiled here)
     gradient_check       numerical gradients
     data_utils           CIFAR-10 as float64 images
 
-The regulariser is reg/2 sum(W**2) everywhere. The course's newer notebooks use reg sum(W**2): pass
-2 * reg for those.
+The rest of the course (nearest neighbours, networks, features, plots) is in its own package.
+
+The penalty is reg/2 sum(W**2), as in the course's first years. Its releases since then have
+reg sum(W**2), with the gradient 2 reg W. One switch gives that meaning to the `reg` of all names
+here, the losses as the classifiers:
+
+>>> import csoftmax.cs231n
+>>> csoftmax.cs231n.full_penalty
+False
+>>> csoftmax.cs231n.full_penalty = True  # reg sum(W**2)
+>>> csoftmax.cs231n.full_penalty = False  # reg/2 sum(W**2)
+
+It is one for the whole process. Functions outside `csoftmax.cs231n` do not know of it.
 """
 
-from csoftmax._lazy import on_first_use
+import sys as _sys
+
+from csoftmax._lazy import on_first_use as _on_first_use
+from csoftmax.cs231n._elsewhere import explain_missing as _explain_missing
+from csoftmax.cs231n._penalty import CoursePackage as _CoursePackage
+
+full_penalty: bool  # a property of the class
 
 _SUBMODULES = ("classifiers", "data_utils", "gradient_check")
-__getattr__ = on_first_use(__name__, {name: f"{__name__}.{name}" for name in _SUBMODULES})
+__getattr__ = _on_first_use(__name__, {name: f"{__name__}.{name}" for name in _SUBMODULES})
+
+_sys.modules[__name__].__class__ = _CoursePackage
+_explain_missing()
+
+
+def __dir__() -> list[str]:
+    return sorted({*_SUBMODULES, "full_penalty"})

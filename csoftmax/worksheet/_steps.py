@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from csoftmax import linear, reference
+from csoftmax import cs231n, linear, reference
 from csoftmax.cs231n.classifiers import LinearSVM, Softmax
 from csoftmax.cs231n.gradient_check import eval_numerical_gradient
 from csoftmax.worksheet._data import (
@@ -281,7 +281,7 @@ def _trial(
             data.X_train,
             data.y_train,
             learning_rate=learning_rate,
-            reg=reg,
+            reg=reg / 2 if cs231n.full_penalty else reg,  # settings are in csoftmax's form
             num_iters=settings.iterations,
             batch_size=settings.batch_size,
             fit_bias=True,

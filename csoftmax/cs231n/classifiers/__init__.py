@@ -1,6 +1,18 @@
-"""The course's linear classifiers."""
+"""The course's linear classifiers, and their losses."""
 
 from csoftmax.cs231n.classifiers import linear_svm, softmax
 from csoftmax.cs231n.classifiers.linear_classifier import LinearClassifier, LinearSVM, Softmax
+from csoftmax.cs231n.classifiers.linear_svm import svm_loss_naive, svm_loss_vectorized
+from csoftmax.cs231n.classifiers.softmax import softmax_loss_naive, softmax_loss_vectorized
 
-__all__ = ["LinearClassifier", "LinearSVM", "Softmax", "linear_svm", "softmax"]
+__all__ = [
+    "LinearClassifier",
+    "LinearSVM",
+    "Softmax",
+    "linear_svm",
+    "softmax",
+    "softmax_loss_naive",
+    "softmax_loss_vectorized",
+    "svm_loss_naive",
+    "svm_loss_vectorized",
+]

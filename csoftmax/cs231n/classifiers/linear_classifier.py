@@ -2,12 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from csoftmax._native import checks
+from csoftmax.cs231n._penalty import half_form
+from csoftmax.cs231n.classifiers import _files
 from csoftmax.linear import linear_predict, softmax_loss, svm_loss
 
 __all__ = ["LinearClassifier", "LinearSVM", "Softmax"]
@@ -16,7 +19,7 @@ _IN_PLACE = (np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.uint8))
 
 
 class LinearClassifier(ABC):
-    """What linear classifiers share: training by mini-batches, and prediction.
+    """What linear classifiers share: training by mini-batches, prediction, and files.
 
     A subclass defines `loss(X_batch, y_batch, reg)`, which returns the loss and its gradient by
     `self.W`, as the course's own subclasses do; `Softmax` and `LinearSVM` are here.
@@ -65,7 +68,8 @@ class LinearClassifier(ABC):
             New weights have max(y) + 1 classes.
         learning_rate : float
         reg : float
-            Strength of reg/2 sum(W**2).
+            Strength of the penalty reg/2 sum(W**2); reg sum(W**2) with
+            `csoftmax.cs231n.full_penalty`.
         num_iters, batch_size : int
         verbose : bool
             Print the loss every 100 iterations.
@@ -151,6 +155,75 @@ class LinearClassifier(ABC):
         W = self._weights()
         return linear_predict(W, X, bias=self.b, shift=self.shift, scale=self.scale)
 
+    def save(self, fname: str | PathLike[str]) -> None:
+        """Write the model to a file of NumPy's npy format, and print that.
+
+        The file has no pickle: `numpy.load` gives the weights (D, C), or, where `train` was asked
+        for more, a record with the fields W, b, shift and scale. Which class wrote it is not said.
+
+        Parameters
+        ----------
+        fname : path
+            As it is, from the current folder on (the course: in the folder `saved` of its package);
+            ``.npy`` is added where it lacks.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Without weights, or where b, shift or scale do not fit them.
+        OSError
+            Where the file cannot be written. An older one of that name then is as it was.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import numpy as np
+        >>> model, again = Softmax(), Softmax()
+        >>> model.W = np.eye(3)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(os.path.join(folder, "softmax.npy"))
+        ...     again.load(os.path.join(folder, "softmax.npy"))
+        /...softmax.npy saved.
+        /...softmax.npy loaded.
+        True
+        >>> print(again.predict([[0.0, 2.0, 1.0]]))
+        [1]
+        """
+        self._weights()  # are there, or an error says so
+        parts = {name: getattr(self, name) for name in _files.PARTS}
+        _files.write(_files.npy_path(fname), parts)
+        print(fname, "saved.")
+
+    def load(self, fname: str | PathLike[str]) -> bool:
+        """Read a model that `save` wrote in place of this one, and print that.
+
+        Parameters
+        ----------
+        fname : path
+            As for `save`.
+
+        Returns
+        -------
+        bool
+            False, with the model as it was, where there is no such file.
+
+        Raises
+        ------
+        ValueError
+            For a file that is no such model: names it. One of the course's own package is a pickle,
+            which can run code and is not read.
+        OSError
+            Where the file cannot be read.
+        """
+        path = _files.npy_path(fname)
+        if not path.exists():
+            print(fname, "not available.")
+            return False
+        parts = _files.read(path)
+        self.W, self.b, self.shift, self.scale = map(parts.get, _files.PARTS)
+        print(fname, "loaded.")
+        return True
+
     @abstractmethod
     def loss(self, X_batch: ArrayLike, y_batch: ArrayLike, reg: float) -> tuple[Any, ...]:
         """Return the loss of a batch and its gradient by W; with a bias, its gradient third."""
@@ -201,7 +274,8 @@ class _Compiled(LinearClassifier):
         `options` are those of the compiled function, such as `rows` and `n_threads`.
         """
         features = {"bias": self.b, "shift": self.shift, "scale": self.scale}
-        return self._loss(self._weights(), X_batch, y_batch, reg, **features, **options)
+        W, reg = self._weights(), half_form(reg)
+        return self._loss(W, X_batch, y_batch, reg, **features, **options)
 
     def _loss_of_rows(
         self,

@@ -5,10 +5,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from csoftmax import reference
+from csoftmax.cs231n._penalty import half_form
 from csoftmax.linear import svm_loss
-from csoftmax.reference import svm_loss_naive
 
 __all__ = ["svm_loss_naive", "svm_loss_vectorized"]
+
+
+def svm_loss_naive(
+    W: ArrayLike, X: ArrayLike, y: ArrayLike, reg: float
+) -> tuple[float, NDArray[np.float64]]:
+    """Multiclass hinge loss and gradient from the two loops of `csoftmax.reference`.
+
+    Parameters, result and errors as in `svm_loss_vectorized`, but for the arithmetic, which is
+    always float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> loss, dW = svm_loss_naive(np.zeros((3, 10)), np.ones((4, 3)), [0, 1, 2, 3], 0.0)
+    >>> print(loss, dW.shape)
+    9.0 (3, 10)
+    """
+    return reference.svm_loss_naive(W, X, y, half_form(reg))
 
 
 def svm_loss_vectorized(
@@ -18,7 +37,8 @@ def svm_loss_vectorized(
 
         loss = 1/N sum_i sum_{c != y_i} max(0, z_i[c] - z_i[y_i] + 1) + reg/2 sum(W**2)
 
-    Parameters, result and errors as in `softmax_loss_vectorized` of the module `softmax`.
+    Parameters, result, errors and the other penalty as in `softmax_loss_vectorized` of the module
+    `softmax`.
 
     Examples
     --------
@@ -27,5 +47,5 @@ def svm_loss_vectorized(
     >>> print(loss, dW.shape)
     9.0 (3, 10)
     """
-    loss, dW = svm_loss(W, X, y, reg)[:2]
+    loss, dW = svm_loss(W, X, y, half_form(reg))[:2]
     return loss, dW

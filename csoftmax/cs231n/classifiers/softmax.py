@@ -5,10 +5,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from csoftmax import reference
+from csoftmax.cs231n._penalty import half_form
 from csoftmax.linear import softmax_loss
-from csoftmax.reference import softmax_loss_naive
 
 __all__ = ["softmax_loss_naive", "softmax_loss_vectorized"]
+
+
+def softmax_loss_naive(
+    W: ArrayLike, X: ArrayLike, y: ArrayLike, reg: float
+) -> tuple[float, NDArray[np.float64]]:
+    """Softmax loss and gradient from the two loops of `csoftmax.reference.softmax_loss_naive`.
+
+    Parameters, result and errors as in `softmax_loss_vectorized`, but for the arithmetic, which is
+    always float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> loss, dW = softmax_loss_naive(np.zeros((3, 10)), np.ones((4, 3)), [0, 1, 2, 3], 0.0)
+    >>> print(round(loss, 4), dW.shape)
+    2.3026 (3, 10)
+    """
+    return reference.softmax_loss_naive(W, X, y, half_form(reg))
 
 
 def softmax_loss_vectorized(
@@ -18,6 +37,8 @@ def softmax_loss_vectorized(
 
         loss = 1/N sum_i (lse(z_i) - z_i[y_i]) + reg/2 sum(W**2)     dW = X' (P - Y) / N + reg W
 
+    With `csoftmax.cs231n.full_penalty` the penalty is reg sum(W**2), its gradient 2 reg W.
+
     Parameters
     ----------
     W : (D, C) float32 or float64
@@ -25,7 +46,7 @@ def softmax_loss_vectorized(
     X : (N, D) float32, float64 or uint8
     y : (N,) labels in 0..C-1
     reg : float
-        Pass 2 * reg where a notebook has reg sum(W**2).
+        Strength of the penalty, at least 0.
 
     Returns
     -------
@@ -44,5 +65,5 @@ def softmax_loss_vectorized(
     >>> print(round(loss, 4), dW.shape)
     2.3026 (3, 10)
     """
-    loss, dW = softmax_loss(W, X, y, reg)[:2]
+    loss, dW = softmax_loss(W, X, y, half_form(reg))[:2]
     return loss, dW
