@@ -247,6 +247,14 @@ for name, length, of in (("weight", C, "class"), ("sample_weight", N, "row")):
         f"{name}: < 0": ({name: one(-1)}, ValueError, f"{name}[{length - 1}] is -1.0: {FINITE}"),
         f"{name}: NaN": ({name: one(NAN)}, ValueError, f"{name}[{length - 1}] is nan: {FINITE}"),
         f"{name}: inf": ({name: one(INF)}, ValueError, f"{name}[{length - 1}] is inf: {FINITE}"),
+        **{
+            f"{name}: {value} in float16": (
+                {name: one(value).astype(np.float16)},
+                ValueError,
+                f"{name}[{length - 1}] is {value}: {FINITE}",
+            )
+            for value in (-1.0, NAN, INF)
+        },
         f"{name}: past float32": (
             {"z": np.zeros((N, C), np.float32), name: one(1e39), "reduction": "sum"},
             ValueError,

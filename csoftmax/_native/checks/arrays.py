@@ -198,7 +198,8 @@ def weights(
         return native(given, dtype)
     highest, most = float(given.max()), float(np.finfo(np.float64 if relative else dtype).max)
     if not (given.min() >= 0 and highest <= most):
-        at = int((~((given >= 0) & (given <= most))).argmax())
+        # in float64: `most` is an infinity in float16
+        at = int((~((given >= 0) & (given.astype(np.float64) <= most))).argmax())
         raise ValueError(
             f"{name}[{at}] is {given[at]}: wanted finite numbers, none negative or above {most:.3g}"
         )
