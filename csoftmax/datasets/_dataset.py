@@ -1,6 +1,7 @@
-"""What every reader returns, and the check that it is whole."""
+"""What every reader returns, the check that it is whole, and how labels become class numbers."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +21,13 @@ class Dataset:
         uint8 for images, each row in the order height, width, channel, so that
         ``row.reshape(image_shape)`` is a picture. svmlight files give float64 CSR.
     y_train : (N,) int64 ndarray
-        Class numbers in 0..C-1.
+        Class numbers in 0..C-1. Where a source does not name its classes, they are the labels
+        that occur in it, in increasing order.
     X_test, y_test : as above, or None
         None where the set has no test part of its own.
     class_names : tuple of str
-        The C names; class ``c`` is called ``class_names[c]``.
+        The C names; class ``c`` is called ``class_names[c]``: the source's names, or else its
+        labels.
     image_shape : tuple of int, or None
         (height, width) or (height, width, channels); None where rows are not images.
 
@@ -83,8 +86,33 @@ def _check_part(X: Any, y: NDArray[np.int64], part: str, n_classes: int) -> None
         raise ValueError(f"y_{part} is {y.dtype} of shape {y.shape}: wanted int64 of shape (N,)")
     if len(y) != X.shape[0]:
         raise ValueError(f"y_{part} has {len(y)} labels, but X_{part} has {X.shape[0]} rows")
+    check_labels(y, f"y_{part}", n_classes)
+
+
+def check_labels(y: NDArray[Any], name: str, n_classes: int) -> None:
+    """Refuse integers that are not all in 0..n_classes - 1."""
     bad = np.flatnonzero((y < 0) | (y >= n_classes))
     if bad.size:
         raise ValueError(
-            f"y_{part}[{bad[0]}] is {y[bad[0]]}: wanted a class number in 0..{n_classes - 1}"
+            f"{name}[{bad[0]}] is {y[bad[0]]}: wanted a class number in 0..{n_classes - 1}"
         )
+
+
+def number_classes(
+    labels: Sequence[NDArray[Any]],
+) -> tuple[list[NDArray[np.int64]], tuple[str, ...]]:
+    """Number the labels that occur in any of the arrays 0..C-1, in increasing order.
+
+    This is the rule of all readers for labels without names: numbers from 0 stay as they are where
+    none is left out, and no class is there that has no row. Returns the class numbers, and the
+    labels as the names of the classes.
+    """
+    # As Python's numbers, which compare right also where uint64 meets int64.
+    found = [np.unique(y, return_inverse=True) for y in labels]
+    classes = sorted({label for values, _ in found for label in values.tolist()})
+    position = {label: number for number, label in enumerate(classes)}
+    numbers = [
+        np.array([position[label] for label in values.tolist()], np.int64)[inverse]
+        for values, inverse in found
+    ]
+    return numbers, tuple(str(int(c)) if c == int(c) else repr(c) for c in classes)

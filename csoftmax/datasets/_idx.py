@@ -1,14 +1,23 @@
-"""idx files, the format of MNIST."""
+"""idx files, the format of MNIST and of the sets made after it."""
 
 import math
+import re
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from csoftmax.datasets._dataset import Dataset
-from csoftmax.datasets._files import brief, check_file, check_folder, read_at_most, unzipped
+from csoftmax.datasets._dataset import Dataset, number_classes
+from csoftmax.datasets._files import (
+    MAX_BYTES,
+    brief,
+    check_file,
+    check_max_bytes,
+    read_at_most,
+    reading,
+    unzipped,
+)
 
 # The third byte of an idx file -> its element type; all are big-endian.
 DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -18,20 +27,27 @@ _WANTED_IDX = (
     "an idx file: two zero bytes, a type byte (08, 09, 0b, 0c, 0d or 0e), the number of "
     "dimensions, their sizes, and as many values"
 )
-_PARTS = {"train": "train", "test": "t10k"}
+# "" is MNIST's own prefix; EMNIST has a set for each of its splits in one folder.
+_NAME = re.compile(
+    r"(|emnist-(?:byclass|bymerge|balanced|letters|digits|mnist)-)(train|t10k|test)-"
+    r"(images|labels)[-.]idx[13]-ubyte(?:\.gz)?"
+)
 _WANTED = (
     "the folder of MNIST with train-images-idx3-ubyte, train-labels-idx1-ubyte, "
-    "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each plain or .gz"
+    "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, or EMNIST's "
+    "emnist-letters-train-images-idx3-ubyte and so on, each plain or .gz"
 )
 
 
-def load_idx(path: str | PathLike[str]) -> NDArray[np.generic]:
+def load_idx(path: str | PathLike[str], *, max_bytes: int = MAX_BYTES) -> NDArray[np.generic]:
     """Read the array of one idx file, plain or gzip'd.
 
     Parameters
     ----------
     path : path
         The contents tell whether the file is gzip'd.
+    max_bytes : int
+        The most that a gzip'd file may grow to.
 
     Returns
     -------
@@ -42,8 +58,8 @@ def load_idx(path: str | PathLike[str]) -> NDArray[np.generic]:
     Raises
     ------
     FileNotFoundError, ValueError
-        For a missing, truncated, damaged or foreign file, or one with bytes after its values:
-        names it and says what was wanted.
+        For a missing, truncated, damaged or foreign file, one with bytes after its values, or
+        one that grows too large: names it and says what was wanted.
 
     Examples
     --------
@@ -55,29 +71,29 @@ def load_idx(path: str | PathLike[str]) -> NDArray[np.generic]:
     ...     load_idx(path)
     array([5, 0, 4], dtype=uint8)
     """
+    max_bytes = check_max_bytes(max_bytes)
     path = check_file(path, _WANTED_IDX)
-    with unzipped(path, _WANTED_IDX) as stream:
+    with reading(path, _WANTED_IDX), unzipped(path, max_bytes) as stream:
         start = stream.read(4)
         if not is_idx(start):
-            raise ValueError(f"{path} starts with {brief(start)}: wanted {_WANTED_IDX}")
+            raise ValueError(f"it starts with {brief(start)}")
         dtype, n_dims = np.dtype(DTYPES[start[2]]), start[3]
         sizes = stream.read(4 * n_dims)
         if len(sizes) < 4 * n_dims:
-            raise ValueError(f"{path} ends within its header: wanted {_WANTED_IDX}")
+            raise ValueError("it ends within its header")
         shape = tuple(np.frombuffer(sizes, ">u4").tolist())
         n_bytes = math.prod(shape) * dtype.itemsize
         data = read_at_most(stream, n_bytes + 1)
-    if len(data) != n_bytes:
-        seen = "more" if len(data) > n_bytes else f"only {len(data)}"
-        raise ValueError(
-            f"{path} should have {n_bytes} bytes of values for shape {shape}, but has {seen}: "
-            f"wanted {_WANTED_IDX}"
-        )
-    try:
-        values = np.frombuffer(data, dtype).reshape(shape)
-    except ValueError as error:  # sizes of which one is 0 and the others are too many
-        raise ValueError(f"{path} has shape {brief(shape)}: wanted {_WANTED_IDX}") from error
-    return values.astype(dtype.newbyteorder("="), copy=False)
+        if len(data) != n_bytes:
+            seen = "more" if len(data) > n_bytes else f"only {len(data)}"
+            raise ValueError(
+                f"it should have {n_bytes} bytes of values for shape {brief(shape)}, but has {seen}"
+            )
+        try:
+            values = np.frombuffer(data, dtype).reshape(shape)
+        except ValueError as error:  # sizes of which one is 0 and the others are too many
+            raise ValueError(f"it has shape {brief(shape)}") from error
+        return values.astype(dtype.newbyteorder("="), copy=False)
 
 
 def is_idx(start: bytes) -> bool:
@@ -90,31 +106,39 @@ def is_idx(start: bytes) -> bool:
     )
 
 
-def mnist_file(folder: Path, part: str, kind: str) -> Path | None:
-    """Find one of the four files (part train or t10k, kind images or labels), or None."""
-    ending = "idx3-ubyte" if kind == "images" else "idx1-ubyte"
-    names = (f"{part}-{kind}{sep}{ending}{gz}" for gz in ("", ".gz") for sep in "-.")
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+def mnist_sets(folder: Path) -> dict[str, Path]:
+    """Find the sets of four idx files in a folder: {prefix: the file of its train images}."""
+    found = (_NAME.fullmatch(path.name) for path in folder.iterdir())
+    prefixes = sorted({match[1] for match in found if match})
+    return {prefix: _file(folder, prefix, "train", "images") for prefix in prefixes}
 
 
-def has_mnist(folder: Path) -> bool:
-    """Tell whether a folder has any of the four files."""
-    return any(mnist_file(folder, p, k) for p in _PARTS.values() for k in ("images", "labels"))
+def mnist_prefix(path: Path) -> str | None:
+    """Return the prefix of the set that a file of train images stands for, or None."""
+    match = _NAME.fullmatch(path.name)
+    return match[1] if match and match.group(2, 3) == ("train", "images") else None
 
 
-def load_mnist(folder: str | PathLike[str]) -> Dataset:
-    """MNIST, or another set in the same four idx files (Fashion-MNIST, EMNIST).
+def load_mnist(path: str | PathLike[str], *, max_bytes: int = MAX_BYTES) -> Dataset:
+    """MNIST, or another set in four such idx files: Fashion-MNIST, EMNIST.
 
     Parameters
     ----------
-    folder : path
-        With ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte`` and the same two of
-        ``t10k``, each plain or ``.gz``. Where both are there, the plain one is read.
+    path : path
+        A folder with ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte`` and the same two of
+        ``t10k``, each plain or ``.gz``; where both are there, the plain one is read. Or with
+        EMNIST's files, ``emnist-letters-train-images-idx3-ubyte``,
+        ``emnist-letters-test-images-idx3-ubyte`` and so on, of any of its splits. Where a folder
+        has several sets, the path of a set's train images.
+    max_bytes : int
+        The most that a gzip'd file may grow to.
 
     Returns
     -------
     Dataset
-        uint8; ``image_shape`` is that of the files, (28, 28). Classes are named by their number.
+        uint8; ``image_shape`` is that of the files, (28, 28). The labels that occur become 0..C-1
+        in increasing order, and ``class_names`` are the labels: EMNIST's letters have the 26
+        classes "1" to "26". EMNIST's images are transposed, as its files have them.
 
     Raises
     ------
@@ -128,39 +152,65 @@ def load_mnist(folder: str | PathLike[str]) -> Dataset:
     >>> data.X_train.shape, data.image_shape       # doctest: +SKIP
     ((60000, 784), (28, 28))
     """
-    folder = check_folder(folder, _WANTED)
-    images, labels = _part(folder, _PARTS["train"])
-    test_images, test_labels = _part(folder, _PARTS["test"])
-    n_classes = 1 + max(int(labels.max()), int(test_labels.max()))
-    try:
+    max_bytes = check_max_bytes(max_bytes)
+    folder, prefix = _find(Path(path))
+    images, labels = _part(folder, prefix, "train", max_bytes)
+    test_images, test_labels = _part(folder, prefix, "test" if prefix else "t10k", max_bytes)
+    with reading(folder, _WANTED):
+        (y_train, y_test), class_names = number_classes([labels, test_labels])
         return Dataset(
-            "MNIST",
+            prefix.strip("-").replace("-", " ").replace("emnist", "EMNIST") or "MNIST",
             images.reshape(len(images), -1),
-            labels,
+            y_train,
             test_images.reshape(len(test_images), -1),
-            test_labels,
-            tuple(str(c) for c in range(n_classes)),
+            y_test,
+            class_names,
             images.shape[1:],
         )
-    except ValueError as error:
-        raise ValueError(f"{folder}: {error}") from error
 
 
-def _part(folder: Path, part: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _find(path: Path) -> tuple[Path, str]:
+    """Return the folder and the prefix of the set that a path stands for."""
+    if not path.is_dir():
+        path = check_file(path, _WANTED)
+        prefix = mnist_prefix(path)
+        if prefix is None:
+            raise ValueError(
+                f"{path} is not a folder, nor a set's train images by its name: wanted {_WANTED}"
+            )
+        return path.parent, prefix
+    sets = mnist_sets(path)
+    if len(sets) > 1:
+        names = ", ".join(map(str, sets.values()))
+        raise ValueError(f"{path} holds several data sets: {names}: name one of them")
+    return path, next(iter(sets), "")
+
+
+def _file(folder: Path, prefix: str, part: str, kind: str) -> Path:
+    """Return the path of one of the four files: as it is there, or as it should be."""
+    ending = "idx3-ubyte" if kind == "images" else "idx1-ubyte"
+    names = [f"{prefix}{part}-{kind}{sep}{ending}{gz}" for gz in ("", ".gz") for sep in "-."]
+    paths = [folder / name for name in names]
+    return next((path for path in paths if path.exists()), paths[0])
+
+
+def _part(
+    folder: Path, prefix: str, part: str, max_bytes: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     arrays = []
     for kind, n_dims in (("images", 3), ("labels", 1)):
-        path = mnist_file(folder, part, kind)
-        if path is None:
+        path = _file(folder, prefix, part, kind)
+        if not path.exists():
             raise FileNotFoundError(f"{folder} has no file of {part} {kind}: wanted {_WANTED}")
-        array = load_idx(path)
+        array = load_idx(path, max_bytes=max_bytes)
         if array.dtype != np.uint8 or array.ndim != n_dims or not array.size:
             raise ValueError(
                 f"{path} holds {array.dtype} of shape {array.shape}: "
                 f"wanted uint8 in {n_dims} dimensions"
             )
-        arrays.append(array)
+        arrays.append(array.astype(np.uint8, copy=False))
     if len(arrays[0]) != len(arrays[1]):
         raise ValueError(
             f"{folder} has {len(arrays[0])} {part} images, but {len(arrays[1])} {part} labels"
         )
-    return arrays[0].astype(np.uint8, copy=False), arrays[1].astype(np.int64)
+    return arrays[0], arrays[1]

@@ -93,7 +93,8 @@ def test_arrays_of_images_without_test_part(tmp_path, kind, names):
     assert data.X_test is None
     assert data.y_test is None
     assert data.image_shape == (2, 3, 3)
-    assert data.class_names == ("0", "1", "2", "3")
+    assert data.class_names == ("0", "1", "3")  # no class without a row
+    np.testing.assert_array_equal(data.y_train, [0, 1, 2, 0])
     np.testing.assert_array_equal(data.X_train.reshape(4, 2, 3, 3), images)
     if kind == "npy":
         assert isinstance(data.X_train.base, np.memmap)  # reshaped without a copy
@@ -118,8 +119,8 @@ def test_class_names_as_bytes(tmp_path):
         ({"y_train": np.zeros((5, 1), int)}, r"y_train is int64 of shape \(5, 1\): wanted"),
         ({"y_train": np.array([0, 1, 2, 3, 0])}, r"y_train\[3\] is 3: wanted a class number in"),
         ({"y_test": np.array([0, -1])}, r"y_test\[1\] is -1: wanted a class number in 0..2"),
-        ({"y_test": np.array([0, 1 << 63], np.uint64)}, "y_test has the label 9223372036854775808"),
-        ({"y_test": np.array([0, 1 << 40])}, "y_test has the label 1099511627776: wanted"),
+        ({"y_test": np.array([0, 1 << 63], np.uint64)}, r"y_test\[1\] is 9223372036854775808"),
+        ({"y_test": np.array([0, 1 << 40])}, r"y_test\[1\] is 1099511627776: wanted a class"),
         ({"X_train": np.zeros((5, 3), complex)}, "X_train is complex128 of shape"),
         ({"X_train": np.zeros(5)}, r"X_train is float64 of shape \(5,\): wanted real numbers"),
         ({"X_train": np.zeros((5, 0))}, r"X_train is float64 of shape \(5, 0\)"),
@@ -144,6 +145,7 @@ def test_arrays_that_do_not_fit(tmp_path, kind, change, message):
     arrays = {name: array for name, array in (FULL | change).items() if array is not None}
     path = write_arrays(tmp_path, kind, arrays)
     reader = {"npz": load_npz, "npy": load_npy}[kind]
+    # an array that cannot be read is named by its own file
     with raises_naming(path, f"(?:{message}).*: wanted"):
         reader(path)
 
@@ -157,10 +159,11 @@ def test_arrays_run_no_pickle(tmp_path):
             load(path)
     whole = pickle.dumps(Call(os.system, f"touch {marker}"))
     path = write_files(tmp_path / "set", {"X.npy": whole})
-    with raises_naming(path, r": X.npy starts with b'\\x80.*, not as an npy file does: wanted"):
+    message = r": it starts with b'\\x80.*, not as an npy file does: wanted"
+    with raises_naming(path / "X.npy", message):
         load(path)
     (tmp_path / "set.npz").write_bytes(whole)
-    with raises_naming(tmp_path / "set.npz", r" starts with b'\\x80.*: wanted an npz file"):
+    with raises_naming(tmp_path / "set.npz", r": it starts with b'\\x80.*: wanted an npz file"):
         load_npz(tmp_path / "set.npz")
     assert not marker.exists()
 
@@ -201,7 +204,7 @@ def test_truncated_npy(tmp_path):
     whole = path.read_bytes()
     for length in [0, 3, 6, 8, 20, 100, 128, len(whole) - 1]:
         path.write_bytes(whole[:length])
-        with raises_naming(folder, ": X_train.npy.*: wanted a folder of npy files"):
+        with raises_naming(path, ": wanted a folder of npy files"):
             load(folder)
 
 
@@ -216,3 +219,70 @@ def test_arrays_elsewhere(tmp_path):
         load_npy(path)
     with raises_naming(tmp_path / "no.npz", " does not exist: wanted an npz", FileNotFoundError):
         load_npz(tmp_path / "no.npz")
+
+
+@pytest.mark.parametrize("kind", ["npz", "npy"])
+@pytest.mark.parametrize(
+    ("train", "test", "names"),
+    [
+        (np.array([1, 26, 3, 1], np.uint8), None, ("1", "3", "26")),
+        (np.array([-1, 1, 1, -1]), np.array([1, 5], np.int8), ("-1", "1", "5")),
+        # which meet as float64 where NumPy puts them together
+        (
+            np.full(4, 2**63, np.uint64),
+            np.array([2**62 + 1, -7]),
+            ("-7", f"{2**62 + 1}", f"{2**63}"),
+        ),
+        (np.array([2, 0, 1, 2], ">i2"), np.array([0, 1]), ("0", "1", "2")),
+    ],
+)
+def test_labels_without_names_become_class_numbers(tmp_path, kind, train, test, names):
+    arrays = {"X_train": np.eye(4), "y_train": train}
+    if test is not None:
+        arrays |= {"X_test": np.eye(4)[:2], "y_test": test}
+    data = load(write_arrays(tmp_path, kind, arrays))
+    assert data.class_names == names
+    assert [names[c] for c in data.y_train] == [str(y) for y in train.tolist()]
+    assert data.y_train.dtype == np.int64
+    if test is not None:
+        assert [names[c] for c in data.y_test] == [str(y) for y in test.tolist()]
+
+
+def test_named_classes_may_have_no_row(tmp_path):
+    path = tmp_path / "set.npz"
+    path.write_bytes(npz_of(X=np.eye(2), y=[2, 0], class_names=["a", "b", "c"]))
+    data = load(path)
+    assert data.class_names == ("a", "b", "c")
+    np.testing.assert_array_equal(data.y_train, [2, 0])
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (3, ",  # brackets that stay open
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (3,) '''",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999999,)}",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (-3,)}",
+        b"{[]: 1}",
+        b"(" * 900,
+        b"-" * 900 + b"1",
+        b"{'descr': ('<f4',), 'fortran_order': False, 'shape': (3,)}",
+        b"{'descr': '<U1', 'fortran_order': False, 'shape': (3,)}",  # code points there are not
+        b"\xff\xfe\0",
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Reading")
+def test_npy_headers_that_are_none(tmp_path, header):
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    data = b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little") + header + b"\xff" * 12
+    arrays = {"X.npy": npy_of(np.eye(3)), "y.npy": npy_of(np.arange(3)), "class_names.npy": data}
+    folder = write_files(tmp_path / "set", arrays)
+    path = tmp_path / "set.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in arrays.items():
+            archive.writestr(name, content)
+    for reader, source in ((load_npy, folder), (load_npz, path), (load, folder), (load, path)):
+        with raises_naming(source, ": wanted") as refused:
+            reader(source)
+        assert type(refused.value) is ValueError  # and no subclass, which names no file
+        assert refused.value.__cause__ is not None

@@ -107,7 +107,9 @@ def test_damaged_gzip(tmp_path):
     whole = bytearray(gzip.compress(idx_of(ARRAYS["u1"])))
     whole[-6] ^= 1  # the checksum
     path.write_bytes(whole)
-    with raises_naming(path, r" is cut short or damaged \(CRC check failed.*\): wanted an idx"):
+    with raises_naming(
+        path, r" is cut short or damaged \(BadGzipFile: CRC check failed.*\): wanted an idx"
+    ):
         load_idx(path)
 
 
@@ -138,8 +140,8 @@ def test_mnist_errors(tmp_path):
         idx_of(images["train"]): rf"{name} holds uint8 of shape \(7, 5, 3\): wanted uint8 in 1",
         idx_of(ARRAYS["i2"]): rf"{name} holds int16 of shape \(2, 3\): wanted uint8 in 1 dim",
         idx_of(labels["train"][:0]): rf"{name} holds uint8 of shape \(0,\): wanted",
-        files[name][:-1]: f"{name} should have 7 bytes",
-        HTML: f"{name} starts with",
+        files[name][:-1]: f"{name}: it should have 7 bytes",
+        HTML: f"{name}: it starts with",
     }
     for data, message in swaps.items():
         write_files(folder, files | {name: data})
@@ -153,9 +155,65 @@ def test_mnist_errors(tmp_path):
     message = " has no file of t10k images: wanted the folder of MNIST with train-images-idx3"
     with raises_naming(folder, message, FileNotFoundError):
         load(folder)
-    with raises_naming(folder / name, " is not a folder: wanted the folder of MNIST"):
+    with raises_naming(
+        folder / name, " is not a folder, nor a set's train images by its name: wanted"
+    ):
         load_mnist(folder / name)
     with raises_naming(folder / name, " holds one idx array: wanted the folder of the four idx"):
-        load(folder / name)
+        load(folder / name)  # labels do not stand for a set
     with raises_naming(folder / "x", " does not exist: wanted the folder", FileNotFoundError):
         load_mnist(folder / "x")
+
+
+SPLITS = ["byclass", "bymerge", "balanced", "letters", "digits", "mnist"]
+
+
+def emnist_files(split, labels):
+    """The four files of a split, with these labels in the train and in the test part."""
+    images = {part: RNG.integers(0, 256, (len(y), 4, 4), np.uint8) for part, y in labels.items()}
+    files = {}
+    for part, y in labels.items():
+        files[f"emnist-{split}-{part}-images-idx3-ubyte"] = idx_of(images[part])
+        files[f"emnist-{split}-{part}-labels-idx1-ubyte"] = idx_of(np.array(y, np.uint8))
+    return files, images
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("reader", [load, load_mnist])
+def test_emnist(tmp_path, pack, split, reader):
+    files, images = emnist_files(split, {"train": [3, 1, 26, 1], "test": [26, 7]})
+    gz = "" if pack is bytes else ".gz"
+    write_files(tmp_path, {name + gz: pack(data) for name, data in files.items()})
+    (tmp_path / f"emnist-{split}-mapping.txt").write_text("1 65 97\n")
+    for source in (tmp_path, tmp_path / f"emnist-{split}-train-images-idx3-ubyte{gz}"):
+        data = reader(source)
+        assert data.name == f"EMNIST {split}"
+        # no class 0 that has no row, and the labels are kept
+        assert data.class_names == ("1", "3", "7", "26")
+        np.testing.assert_array_equal(data.y_train, [1, 0, 3, 0])
+        np.testing.assert_array_equal(data.y_test, [3, 2])
+        np.testing.assert_array_equal(data.X_train, images["train"].reshape(4, 16))
+
+
+@pytest.mark.parametrize("reader", [load, load_mnist])
+def test_several_splits_in_a_folder_are_named_by_their_train_images(tmp_path, reader):
+    for split in ("letters", "digits"):
+        write_files(tmp_path, emnist_files(split, {"train": [1, 2], "test": [2, 1]})[0])
+    write_files(tmp_path, mnist_files()[0])
+    names = [tmp_path / f"{p}train-images-idx3-ubyte" for p in ("", "emnist-digits-")]
+    with raises_naming(tmp_path, f" holds several data sets: {names[0]}, {names[1]}, .*: name one"):
+        reader(tmp_path)
+    assert [reader(path).name for path in names] == ["MNIST", "EMNIST digits"]
+    (tmp_path / "emnist-digits-test-labels-idx1-ubyte").unlink()
+    with raises_naming(tmp_path, " has no file of test labels: wanted", FileNotFoundError):
+        reader(names[1])
+
+
+def test_labels_with_gaps_of_a_set_in_mnists_files(tmp_path):
+    files, _, labels = mnist_files()
+    files["t10k-labels-idx1-ubyte"] = idx_of(np.array([9, 0, 9, 1], np.uint8))  # only in the test
+    data = load(write_files(tmp_path, files))
+    assert data.class_names == ("0", "1", "2", "9")
+    np.testing.assert_array_equal(data.y_train, labels["train"])
+    np.testing.assert_array_equal(data.y_test, [3, 0, 3, 1])

@@ -29,7 +29,7 @@ def raises_naming(path, match, error=ValueError):
         ({"data": np.zeros((2, 3072), np.uint8), "fine_labels": [1, 2]}, "fine_labels"),
         ({"data": np.zeros((2, 9), np.uint8), "labels": [1, 2]}, r"shape \(2, 9\) and 2 labels"),
         ({"data": np.zeros((2, 3072), np.uint8), "labels": [1]}, "and 1 labels"),
-        ({"data": np.zeros((2, 3072), np.uint8), "labels": [1, 10]}, "label -1 at record 1"),
+        ({"data": np.zeros((2, 3072), np.uint8), "labels": [1, 10]}, "label 10 at record 1"),
         ({"data": np.zeros((2, 3072), np.uint8), "labels": ["a", 1]}, "label -1 at record 0"),
         ({"data": np.zeros((2, 3072), np.int8), "labels": [1, 2]}, "dtype 'i1', not of uint8"),
         ({"data": np.zeros((2, 3072)), "labels": [1, 2]}, "dtype 'f8', not of uint8"),

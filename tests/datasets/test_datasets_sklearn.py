@@ -1,5 +1,6 @@
 """svmlight files and the digits, which scikit-learn reads."""
 
+import bz2
 import gzip
 import re
 import sys
@@ -160,3 +161,38 @@ def test_without_scikit_learn(tmp_path, monkeypatch):
     path.write_text(TRAIN)
     with pytest.raises(ImportError, match=message.format("svmlight files")):
         load(path)
+
+
+@pytest.mark.usefixtures("sklearn")
+@pytest.mark.parametrize("line", ["1 2:x", "1,2 3:4", "1 2", "1 5:1 4:1", "1 -3:1", "x 1:1"])
+@pytest.mark.parametrize("name", ["a.svm", "a.libsvm.gz", "a.svmlight.bz2", "a"])
+def test_a_parse_error_names_file_and_line(tmp_path, line, name):
+    pack = {".gz": gzip.compress, ".bz2": bz2.compress}.get((tmp_path / name).suffix, bytes)
+    path = tmp_path / name
+    path.write_bytes(pack(f"{TRAIN}{line}\n{TEST}".encode()))
+    message = rf", line 6, b'{re.escape(line)}'.*: wanted svmlight text"
+    for reader in (load, load_svmlight):
+        with raises_naming(path, message):
+            reader(path)
+
+
+@pytest.mark.usefixtures("sklearn")
+def test_a_parse_error_in_the_first_line_or_in_the_test_file(tmp_path):
+    path = tmp_path / "n.train.svm"
+    path.write_text("1 2:x\n")  # which no longer looks like svmlight but by its name
+    with raises_naming(path, ", line 1, b'1 2:x': could not convert string to float"):
+        load(path)
+    path.write_text(TRAIN)
+    test = tmp_path / "n.test.svm"
+    test.write_text("1 2:3\n1 3:\n")
+    with raises_naming(test, ", line 2, b'1 3:': "):
+        load(path)
+
+
+@pytest.mark.usefixtures("sklearn")
+def test_zipped_svmlight_is_known_by_its_contents(tmp_path):
+    for pack in (gzip.compress, bz2.compress):
+        path = tmp_path / "data"
+        path.write_bytes(pack(b"-1 1:0.5 3:2\n+1 2:1\n"))
+        for reader in (load, load_svmlight):
+            assert reader(path).X_train.shape == (2, 3)
