@@ -16,19 +16,22 @@ import typing as _typing
 from importlib.util import find_spec as _find_spec
 
 from csoftmax._lazy import on_first_use as _on_first_use
-from csoftmax._native.config import show_config
+from csoftmax._native.startup import one_line_for_commands as _one_line_for_commands
 from csoftmax._version import __version__ as __version__
-from csoftmax.functional import (
-    cross_entropy,
-    cross_entropy_with_grad,
-    log_softmax,
-    logsumexp,
-    multiclass_hinge,
-    multiclass_hinge_with_grad,
-    softmax,
-    softmax_backward,
-)
-from csoftmax.linear import linear_predict, linear_predict_proba, softmax_loss, svm_loss
+
+with _one_line_for_commands():
+    from csoftmax._native.config import show_config
+    from csoftmax.functional import (
+        cross_entropy,
+        cross_entropy_with_grad,
+        log_softmax,
+        logsumexp,
+        multiclass_hinge,
+        multiclass_hinge_with_grad,
+        softmax,
+        softmax_backward,
+    )
+    from csoftmax.linear import linear_predict, linear_predict_proba, softmax_loss, svm_loss
 
 if _typing.TYPE_CHECKING:
     from csoftmax import bench as bench

@@ -10,18 +10,20 @@ import argparse
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from csoftmax._native.config import show_config
+from csoftmax._native.startup import FAILED
 
 if TYPE_CHECKING:
     from csoftmax.worksheet import Settings, Sheet
 
 INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ends
-FAILED = 2
 
 
 class Command(NamedTuple):
@@ -118,6 +120,8 @@ def _bench(arguments: argparse.Namespace) -> None:
 
     asked, config = vars(arguments), show_config(mode="dicts")
     isa = asked.get("isa", config["instruction_set"])
+    if isa not in config["available"]:
+        raise ValueError(f"--isa is {isa!r}: wanted one of {', '.join(config['available'])}")
     threads = asked.get("threads", config["n_threads"])
     jobs = bench.select(arguments.jobs, short=True)
     print(f"{bench.machine()}\ninstruction set {isa}, threads: {threads}")
@@ -180,27 +184,35 @@ def _worksheet_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _worksheet(arguments: argparse.Namespace) -> None:
     """Load the data, work through the sheet, write everything to the folder."""
-    # Here, and before any work, so that a missing package costs no time.
-    from csoftmax import datasets, plot, worksheet
+    from csoftmax import datasets, worksheet
     from csoftmax.worksheet import report
 
-    _tqdm()
+    try:
+        from csoftmax import plot
+    except ImportError as error:
+        pictures, missing = None, str(error)
+    else:
+        pictures, missing = plot.write_all, ""
     data = worksheet.prepare(datasets.load(arguments.data), arguments.seed)
     settings = _settings(worksheet.default_settings(data), arguments)
     names = ("softmax", "svm") if arguments.classifier == "both" else (arguments.classifier,)
     sheet = worksheet.Sheet(data, settings, [worksheet.CLASSIFIERS[name] for name in names])
-    folder = _folder(arguments.out)
-    with open(folder / "worksheet.txt", "w", encoding="utf-8") as text_file:
+    told: list[str] = []
 
-        def tell(text: str) -> None:
-            print(text, file=text_file)
-            if not arguments.quiet:
-                print(text, flush=True)
+    def tell(text: str) -> None:
+        told.append(text)
+        if not arguments.quiet:
+            print(text, flush=True)
 
+    with _all_or_nothing(arguments.out) as draft:
+        tell(report.title(sheet))
+        if missing:  # at once, for who wants the pictures and would wait for them
+            tell(report.left_out(missing))
         _work(sheet, tell, quiet=arguments.quiet)
-        files = plot.write_all(sheet, folder)
-        (folder / "worksheet.json").write_text(report.document(sheet), encoding="utf-8")
-        tell(report.files(folder, [*files, "worksheet.json", "worksheet.txt"]))
+        files = pictures(sheet, draft) if pictures else []
+        (draft / "worksheet.json").write_text(report.document(sheet), encoding="utf-8")
+        tell(report.files(arguments.out, [*files, "worksheet.json", "worksheet.txt"]))
+        (draft / "worksheet.txt").write_text("\n".join(told) + "\n", encoding="utf-8")
 
 
 def _work(sheet: Sheet, tell: Callable[[str], None], *, quiet: bool) -> None:
@@ -209,7 +221,6 @@ def _work(sheet: Sheet, tell: Callable[[str], None], *, quiet: bool) -> None:
     from csoftmax.worksheet import report
 
     data, settings, seed = sheet.data, sheet.settings, sheet.settings.seed
-    tell(report.title(sheet))
     tell(report.data(sheet))
     tell(report.centring(sheet))
     sheet.initial = [worksheet.initial_loss(data, c, seed) for c in sheet.classifiers]
@@ -223,12 +234,9 @@ def _work(sheet: Sheet, tell: Callable[[str], None], *, quiet: bool) -> None:
     sheet.timings = [worksheet.timings(data, c, seed) for c in sheet.classifiers]
     tell(report.timings(sheet))
     n_models = len(sheet.classifiers) * len(settings.learning_rates) * len(settings.regs)
-    with _tqdm()(
-        total=n_models, desc="search", unit="model", leave=False, disable=quiet or None
-    ) as bar:
+    with _progress_bar(n_models, quiet=quiet) as advance:
         sheet.searches = [
-            worksheet.search(data, c, settings, lambda trial: bar.update())
-            for c in sheet.classifiers
+            worksheet.search(data, c, settings, lambda _: advance()) for c in sheet.classifiers
         ]
     tell(report.search(sheet))
     sheet.scores = [worksheet.score(data, found) for found in sheet.searches]
@@ -244,23 +252,42 @@ def _settings(settings: Settings, arguments: argparse.Namespace) -> Settings:
     return replace(settings, **asked)
 
 
-def _folder(path: Path) -> Path:
-    """Make the folder where it is missing."""
+@contextmanager
+def _all_or_nothing(path: Path) -> Iterator[Path]:
+    """Give a folder to write to; what it holds goes to `path` at the end, if the end is reached.
+
+    So that what was stopped leaves no half of a sheet, nor new files among those of another run.
+    """
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(f"--out is {str(path)!r}, which is a file: wanted a folder")
+    is_new = not path.exists()
     path.mkdir(parents=True, exist_ok=True)
-    return path
+    try:
+        with tempfile.TemporaryDirectory(prefix=".worksheet-", dir=path) as draft:
+            yield Path(draft)
+            for file in sorted(Path(draft).iterdir()):  # worksheet.txt last
+                file.replace(path / file.name)
+    except BaseException:
+        if is_new:
+            with suppress(OSError):  # it holds something by now
+                path.rmdir()
+        raise
 
 
-def _tqdm() -> Any:
-    """Return the progress bar, which shows on a terminal only."""
+@contextmanager
+def _progress_bar(total: int, *, quiet: bool) -> Iterator[Callable[[], None]]:
+    """Show a bar on a terminal, where tqdm is installed; give the function that moves it on."""
     try:
         from tqdm import tqdm
-    except ImportError as error:
-        raise ImportError(
-            "the progress bar needs tqdm, which is not installed: pip install 'csoftmax[cli]'"
-        ) from error
-    return tqdm
+    except ImportError:
+        yield lambda: None
+        return
+    with tqdm(total=total, desc="search", unit="model", leave=False, disable=quiet or None) as bar:
+
+        def advance() -> None:
+            bar.update()
+
+        yield advance
 
 
 def _whole(least: int) -> Callable[[str], int]:

@@ -48,8 +48,8 @@ def selected() -> str:
     return _isa
 
 
-def select(isa: str) -> None:
-    """Use the variant `isa` from now on.
+def select(isa: str, asked_by: str = "") -> None:
+    """Use the variant `isa` from now on; `asked_by` names who wants it, in an error.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def select(isa: str) -> None:
     names = available()
     if isa not in names:
         raise ImportError(
-            f"instruction set {isa!r} (CSOFTMAX_ISA) is not available here: "
+            f"instruction set {isa!r}{asked_by} is not available here: "
             f"wanted one of {', '.join(names)}"
         )
     path = _VARIANTS[isa][0]
@@ -93,4 +93,7 @@ def compiler() -> str:
     return _cpu.COMPILER
 
 
-select(os.environ.get("CSOFTMAX_ISA") or available()[-1])
+if _forced := os.environ.get("CSOFTMAX_ISA"):
+    select(_forced, " (CSOFTMAX_ISA)")
+else:
+    select(available()[-1])

@@ -76,7 +76,8 @@ def prepare(dataset: Dataset, seed: int = 0) -> Data:
     Raises
     ------
     ValueError
-        For sparse rows, a single class, too few rows to split, or features that are not finite.
+        For sparse rows, a single class, too few rows to split, features that are not finite, or
+        none that varies.
     """
     _check(dataset)
     is_course = (
@@ -92,6 +93,11 @@ def prepare(dataset: Dataset, seed: int = 0) -> Data:
     if not np.isfinite(deviation).all():
         column = int(np.argmin(np.isfinite(deviation)))
         raise ValueError(f"{dataset.name}: feature {column} holds NaN or infinity")
+    if not deviation.any():
+        raise ValueError(
+            f"{dataset.name}: all {len(deviation)} features are constant over the {len(X_train)} "
+            "training rows: wanted features that vary"
+        )
     scale = None
     if dataset.image_shape is None:
         scale = 1 / np.where(deviation > 0, deviation, 1.0)

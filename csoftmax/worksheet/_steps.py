@@ -175,15 +175,18 @@ def initial_loss(data: Data, classifier: Classifier, seed: int = 0) -> InitialLo
 def gradient_check(data: Data, classifier: Classifier, reg: float, seed: int = 0) -> GradientCheck:
     """Compare the kernel's float64 gradient with central differences at random entries of W.
 
-    The entries belong to features that are not constant: elsewhere both gradients are zero.
+    The entries belong to features that vary over the rows, where there are such: elsewhere both
+    gradients may be zero.
     """
     rows, W, bias = _start(data, CHECK_ROWS, seed)
     rng = np.random.default_rng(seed)
     varying = np.flatnonzero(np.ptp(data.X_train[rows], axis=0))
-    entries = (
-        rng.choice(varying, CHECKED_ENTRIES),
-        rng.integers(data.n_classes, size=CHECKED_ENTRIES),
-    )
+    if not varying.size:
+        varying = np.arange(len(W))
+    # Each entry once: of one that stands twice, a difference would move only the last.
+    n_entries = varying.size * data.n_classes
+    chosen = rng.choice(n_entries, min(CHECKED_ENTRIES, n_entries), replace=False)
+    entries = varying[chosen // data.n_classes], chosen % data.n_classes
 
     def loss_grad(values: Array) -> tuple[Any, ...]:
         W[entries] = values

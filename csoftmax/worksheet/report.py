@@ -228,9 +228,17 @@ def scores(sheet: Sheet) -> str:
     )
 
 
+def left_out(missing: str) -> str:
+    """Say what the sheet goes on without, and why."""
+    text = f"{missing[:1].upper()}{missing[1:]}. The sheet goes on without them."
+    return "\n" + textwrap.fill(text, WIDTH, break_on_hyphens=False)
+
+
 def files(folder: Path, names: Sequence[str]) -> str:
     """List what lies in the folder."""
-    return section(8, f"Pictures and numbers: {folder}", _prose("  ".join(names)))
+    pictures = any(name.endswith(".png") for name in names)
+    title = "Pictures and numbers" if pictures else "Numbers"
+    return section(8, f"{title}: {folder}", _prose("  ".join(names)))
 
 
 def document(sheet: Sheet) -> str:

@@ -203,7 +203,7 @@ def test_bench(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         (["--jobs", "nonsense"], "no job has 'nonsense' in its line: wanted part of one"),
-        (["--isa", "v99", "--jobs", "1x10"], "instruction set 'v99' (CSOFTMAX_ISA) is not"),
+        (["--isa", "avx2", "--jobs", "1x10"], "--isa is 'avx2': wanted one of baseline"),
     ],
 )
 def test_bench_of_nothing(
@@ -240,21 +240,123 @@ def test_interruption(
     assert capsys.readouterr().err.strip() == "csoftmax worksheet: interrupted"
 
 
-@pytest.mark.parametrize("package", ["matplotlib", "tqdm"])
-def test_missing_package_names_the_extra(
-    package: str, images: Path, tmp_path: Path, run_python: RunPython
+BEFORE = ["nothing", "an empty folder", "another sheet"]
+# What may stop a sheet, from its first step to the writing of its last file.
+STOPS = {
+    "csoftmax.worksheet.initial_loss": KeyboardInterrupt(),
+    "csoftmax.worksheet.search": ValueError("stopped"),
+    "csoftmax.plot.softmax_surface": KeyboardInterrupt(),
+    "matplotlib.figure.Figure.savefig": OSError("disk full"),
+    "csoftmax.worksheet.report.document": KeyboardInterrupt(),
+    "csoftmax.worksheet.report.files": MemoryError(),
+}
+
+
+@pytest.mark.parametrize(
+    ("where", "before"),
+    list(zip(STOPS, 2 * BEFORE, strict=True)),
+)
+def test_a_sheet_that_is_stopped_leaves_nothing(
+    where: str, before: str, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = run_python(
-        f"import sys; sys.modules[{package!r}] = None; from csoftmax.cli import main; "
-        f"sys.exit(main(['worksheet', '--data', {str(images)!r}, '--out', 'out']))",
-        check=False,
-    )
-    assert done.returncode == 2
-    assert done.stderr.startswith("csoftmax worksheet: error: ")
-    assert done.stderr.count("\n") == 1
-    assert package in done.stderr
-    assert "pip install 'csoftmax[cli]'" in done.stderr
-    assert not (tmp_path / "out").exists()
+    out = tmp_path / "out"
+    if before != "nothing":
+        out.mkdir()
+    if before == "another sheet":
+        (out / "worksheet.txt").write_text("another")
+        (out / "mean.png").write_text("another")
+
+    def stop(*arguments: object, **options: object) -> None:
+        if where.endswith("savefig"):
+            Path(str(arguments[1])).write_bytes(b"half")
+        raise STOPS[where]
+
+    monkeypatch.setattr("csoftmax.worksheet._steps._best_time", lambda job: (1.0, job()))
+    monkeypatch.setattr(where, stop)
+    arguments = ["--data", str(images), "--classifier", "svm", *QUICK, "--quiet", "--out", str(out)]
+    arguments.insert(0, "worksheet")
+    if isinstance(STOPS[where], MemoryError):
+        with pytest.raises(MemoryError):
+            main(arguments)
+    else:
+        assert main(arguments) in (2, 130)
+    assert out.exists() == (before != "nothing")
+    if before == "another sheet":
+        assert files(out) == {"worksheet.txt", "mean.png"}
+        assert all(path.read_text() == "another" for path in out.iterdir())
+    elif before == "an empty folder":
+        assert files(out) == set()
+
+
+WITHOUT = """
+import sys
+for name in sys.argv[1].split():
+    sys.modules[name] = None
+from csoftmax.cli import main
+sys.exit(main(["worksheet", *sys.argv[2:]]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("missing", "kind"),
+    [("matplotlib", "npz"), ("matplotlib", "idx"), ("matplotlib tqdm sklearn scipy", "npy")],
+)
+def test_a_sheet_without_optional_packages(
+    missing: str, kind: str, images: Path, tmp_path: Path, run_python: RunPython
+) -> None:
+    data = images if kind == "npz" else tmp_path / kind
+    with np.load(images) as arrays:
+        X, y = arrays["X"][..., 0], arrays["y"].astype(np.uint8)
+    if kind == "npy":
+        data.mkdir()
+        np.save(data / "X.npy", X)
+        np.save(data / "y.npy", y)
+    elif kind == "idx":
+        data.mkdir()
+        for part in ("train", "t10k"):
+            for what, array in (("images-idx3", X), ("labels-idx1", y)):
+                sizes = b"".join(n.to_bytes(4, "big") for n in array.shape)
+                content = bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes()
+                (data / f"{part}-{what}-ubyte").write_bytes(content)
+    arguments = ["--data", data, "--classifier", "softmax", *QUICK, "--out", "out"]
+    done = run_python(WITHOUT, missing, *arguments)
+    assert done.stderr == ""
+    text = (tmp_path / "out" / "worksheet.txt").read_text(encoding="utf-8")
+    assert text == done.stdout
+    json.loads((tmp_path / "out" / "worksheet.json").read_text(encoding="utf-8"))
+    assert "The pictures need matplotlib, which is not installed: pip install" in text
+    assert files(tmp_path / "out") == {"worksheet.txt", "worksheet.json"}
+    assert "8. Numbers: out" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "shape"),
+    [(0, np.uint8, (4, 4)), (7.5, np.float32, (6,)), (-3, np.int64, (6,))],
+)
+def test_constant_features_are_one_line(
+    value: float,
+    dtype: type,
+    shape: tuple[int, ...],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "flat.npz"
+    np.savez(path, X=np.full((60, *shape), value, dtype), y=np.arange(60) % 2)
+    out = tmp_path / "out"
+    assert main(["worksheet", "--data", str(path), *QUICK, "--out", str(out)]) == 2
+    n_features = np.prod(shape)
+    assert f"flat: all {n_features} features are constant over the " in error(capsys)
+    assert not out.exists()
+
+
+def test_features_that_seldom_vary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # Among the few rows of the gradient check, none may differ.
+    X = np.zeros((5000, 3), np.float32)
+    X[7] = 1
+    path = tmp_path / "rare.npz"
+    np.savez(path, X=X, y=np.arange(5000) % 2)
+    arguments = ["--data", str(path), "--classifier", "softmax", *QUICK, "--out", str(tmp_path)]
+    assert main(["worksheet", *arguments]) == 0
 
 
 def test_help_needs_numpy_alone(run_python: RunPython) -> None:

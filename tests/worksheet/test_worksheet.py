@@ -89,7 +89,7 @@ def test_split_follows_the_seed() -> None:
 
 def test_cifar10_is_split_as_the_course_does() -> None:
     X = np.zeros((50000, 3072), np.uint8)
-    X[:49000, 0], X[49000:, 0] = 7, 9
+    X[:49000, 0], X[49000:, 0], X[::2, 1] = 7, 9, 1
     y = np.arange(50000) % 10
     source = Dataset("CIFAR-10", X, y, X[:2000], y[:2000], tuple("abcdefghij"), (32, 32, 3))
     data = worksheet.prepare(source)
@@ -135,6 +135,30 @@ def test_refuses_features_that_are_not_finite(value: float) -> None:
     source.X_train[:, 4] = value
     with pytest.raises(ValueError, match="rows: feature 4 holds NaN or infinity"):
         worksheet.prepare(source)
+
+
+@pytest.mark.parametrize("kind", ["grey", "rows"])
+def test_refuses_features_that_are_constant_over_the_training_rows(kind: str) -> None:
+    source = dataset(kind, with_test=True)
+    source.X_train[:] = 3
+    with pytest.raises(ValueError, match=rf"^{kind}: all \d+ features are constant over the 1"):
+        worksheet.prepare(source)
+    source.X_train[::2, 1] = 4  # one that varies is enough
+    data = worksheet.prepare(source)
+    check = worksheet.gradient_check(data, CLASSIFIERS[0], reg=0.0)
+    assert max(check.relative_error) < 1e-6
+
+
+@BY_NAME
+def test_gradient_check_where_no_feature_varies_over_its_rows(
+    classifier: worksheet.Classifier,
+) -> None:
+    source = dataset("rows", n_rows=3000)
+    source.X_train[:] = 0
+    source.X_train[7] = 1
+    data = worksheet.prepare(source)
+    check = worksheet.gradient_check(data, classifier, reg=0.1)
+    assert max(check.relative_error) < 1e-6
 
 
 def test_refuses_sparse_rows() -> None:
