@@ -48,6 +48,7 @@ def row_losses(
     delta: float,
     g: _Reals | None,
     losses: npt.NDArray[np.float64],
+    layout: tuple[Any, ...] | None,
     n_threads: int,
 ) -> None: ...
 def total(x: npt.NDArray[np.float64]) -> float: ...

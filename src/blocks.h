@@ -104,7 +104,7 @@ static size_t FN(lay_out)(const linear_job *job, char *scratch, Desk *desk) {
     const size_t block = (size_t)job->block, scores = block * (size_t)job->C * sizeof(real);
     const size_t models = (size_t)job->models, strip = (size_t)job->C / models * VEC_BYTES;
     const size_t pointers = (block + LANES) * sizeof(real *);
-    const int soft = job->target.prob || job->target.label_smoothing != 0;
+    const int soft = job->target.prob.data || job->target.label_smoothing != 0;
     size_t at = 0;
 #define PIECE(member, type, bytes)                                                                 \
     do {                                                                                           \
@@ -114,7 +114,7 @@ static size_t FN(lay_out)(const linear_job *job, char *scratch, Desk *desk) {
     PIECE(copy, real *, !job->x || FN(in_place)(job) ? 0 : block * (size_t)job->ld * sizeof(real));
     PIECE(S, real *, job->v ? 2 * scores : scores);
     PIECE(G, real *, job->loss == HINGE && soft ? scores : 0);
-    PIECE(T, real *, job->target.prob ? strip : 0);
+    PIECE(T, real *, job->target.prob.data ? strip : 0);
     PIECE(totals, double *, models * sizeof(double));
     PIECE(x, const real **, pointers);
     PIECE(next, const char **, pointers);
@@ -159,7 +159,7 @@ static size_t FN(plan_linear)(linear_job *job) {
 /* W and dW are transposed as strips.h packs rows beside each other: TURNED features at a time, in
    registers. (One number after the other, prepare and merge took 42 us for 3073 x 10, now 22.) */
 INLINE cube FN(features_of)(const void *data, const ptrdiff_t *stride) {
-    return (cube){(void *)data, {0, stride[1], stride[0]}};
+    return (cube){(void *)data, {0, stride[1], stride[0]}, NULL};
 }
 #undef TURNED
 #define TURNED (MAX_STRIPS * V)
@@ -216,7 +216,7 @@ static void FN(block_loss)(const linear_job *job, ptrdiff_t first, ptrdiff_t row
         const ptrdiff_t lanes = rows - i < V ? rows - i : V;
         vec coef;
         Aim a = FN(aim_at)(&job->target, job->rows, first + i, lanes, classes, &coef);
-        if (job->target.prob) {
+        if (job->target.prob.data) {
             FN(pack_targets)(&job->target, job->rows, first + i, lanes, classes, desk->T, V);
             a.t = desk->T;
             a.st = V;

@@ -14,6 +14,7 @@ enum { ACROSS, BESIDE };
 typedef struct {
     void *data;
     ptrdiff_t stride[3];
+    const ptrdiff_t *outer; /* (outer) where its places lie, or NULL: stride[0] apart */
 } cube;
 
 typedef struct {
@@ -27,22 +28,21 @@ typedef struct {
 /* Targets of a loss: see `aim` in rows.h. */
 typedef struct {
     const int64_t *index; /* class of each row, anything out of range: no target; or NULL */
-    const void *prob;     /* (rows, C) probabilities, or NULL */
-    ptrdiff_t prob_stride[2];
-    const void *weight; /* (C) class weights, or NULL */
-    const void *coef;   /* (rows) factor of each row's loss and gradient, or NULL: 1 */
-    double factor;      /* and of all of them */
+    cube prob;            /* (rows, C, 1) probabilities (of a loss_job as z), data NULL: none */
+    const void *weight;   /* (C) class weights, or NULL */
+    const void *coef;     /* (rows) factor of each row's loss and gradient, or NULL: 1 */
+    double factor;        /* and of all of them */
     double label_smoothing, delta;
 } target_spec;
 
 typedef struct {
     int loss;
-    ptrdiff_t rows, n;
-    cube z, g; /* (rows, n, 1); g.data NULL: no gradient */
+    ptrdiff_t outer, n, inner; /* row r is at outer r / inner and inner r % inner */
+    cube z, g;                 /* g.data NULL: no gradient */
     target_spec target;
-    double *losses; /* (rows) */
+    double *losses; /* (outer * inner) */
     int form;
-    ptrdiff_t units;
+    ptrdiff_t units, width; /* rows of a unit, if beside each other */
 } loss_job;
 
 /* X as SciPy's CSR: row r has the entries start[r] .. start[r + 1], sorted by feature */

@@ -1,13 +1,15 @@
 /* All C code of the kernels, compiled once for float and once for double.
  *
- *   simd.h    vectors of the widest registers that this variant may use
- *   exp.h     exp and log1p
- *   rows.h    row functions and row losses on a strip of scores
- *   panels.h  the two skinny products on one block of rows
- *   strips.h  from arrays of rows to strips
- *   blocks.h  from X, whatever it is made of, to blocks of rows, and a pass over a slot of them
- *   sparse.h  the same from CSR rows, with the two products for them
- *   peaks.h   how fast this machine reads, multiplies and adds
+ *   simd.h         vectors of the widest registers that this variant may use
+ *   exp.h          exp and log1p
+ *   rows.h         row functions on a strip of scores
+ *   losses.h       row losses on a strip of scores
+ *   panels.h       the two skinny products on one block of rows
+ *   strips.h       from arrays of rows to strips and back; the row functions on arrays
+ *   loss_strips.h  the losses on arrays of scores
+ *   blocks.h       from X, whatever it is made of, to blocks of rows, and a pass over a slot of
+ * them sparse.h       the same from CSR rows, with the two products for them peaks.h        how
+ * fast this machine reads, multiplies and adds
  *
  * In these files `real` is float or double, `sint` the signed integer of its size, and FN(name) a
  * name of its own for each of the two. No Python, no threads and no malloc below this line.
@@ -43,8 +45,10 @@
 #include "simd.h"
 #include "exp.h"
 #include "rows.h"
+#include "losses.h"
 #include "panels.h"
 #include "strips.h"
+#include "loss_strips.h"
 #include "blocks.h"
 #include "sparse.h"
 #include "peaks.h"
@@ -62,8 +66,10 @@
 #include "simd.h"
 #include "exp.h"
 #include "rows.h"
+#include "losses.h"
 #include "panels.h"
 #include "strips.h"
+#include "loss_strips.h"
 #include "blocks.h"
 #include "sparse.h"
 #include "peaks.h"

@@ -13,6 +13,7 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct cube:
         void *data
         ptrdiff_t stride[3]
+        const ptrdiff_t *outer
 
     ctypedef struct row_job:
         int function
@@ -21,15 +22,14 @@ cdef extern from "kernels.h" nogil:
 
     ctypedef struct target_spec:
         const int64_t *index
-        const void *prob
-        ptrdiff_t prob_stride[2]
+        cube prob
         const void *weight
         const void *coef
         double factor, label_smoothing, delta
 
     ctypedef struct loss_job:
         int loss
-        ptrdiff_t rows, n, units
+        ptrdiff_t outer, n, inner, units
         cube z, g
         target_spec target
         double *losses

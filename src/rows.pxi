@@ -88,7 +88,7 @@ cdef int aim(
     object weight, object coef, double factor, double label_smoothing, double delta,
 ) except -1:
     to.index = <const int64_t *> vector(index, rows, sizeof(int64_t))
-    to.prob = matrix(prob, rows, n, itemsize, to.prob_stride)
+    to.prob.data = matrix(prob, rows, n, itemsize, to.prob.stride)
     to.weight = vector(weight, n, itemsize)
     to.coef = vector(coef, rows, itemsize)
     to.factor = factor
@@ -97,11 +97,27 @@ cdef int aim(
     return 0
 
 
+cdef int place(
+    cube *to, object array, object layout, ptrdiff_t outer, ptrdiff_t size, ptrdiff_t itemsize
+) except -1:
+    """An array as a cube: strides, and the outer places or None (csoftmax/_native/layout.py)."""
+    cdef view seen
+    if array is None:
+        return 0
+    strides, places = layout
+    see(array, &seen)
+    assert seen.size == size and seen.itemsize == itemsize
+    to.data = seen.data
+    to.stride[0], to.stride[1], to.stride[2] = strides
+    to.outer = <const ptrdiff_t *> vector(places, outer, sizeof(ptrdiff_t))
+    return 0
+
+
 def row_losses(
     int loss,                       # one of LOSSES
-    object z,                       # IN (n_rows, n_classes) scores
+    object z,                       # IN (n_rows, n_classes) scores, or of the layout given
     object index,                   # IN (n_rows) int64 class indices; no class: no target; or None
-    object prob,                    # IN (n_rows, n_classes) probabilities, or None
+    object prob,                    # IN probabilities, as z, or None
     object weight,                  # IN (n_classes) class weights, or None
     object coef,                    # IN (n_rows) factors of the gradient's rows, or None
     double factor,                  # of the whole gradient
@@ -109,23 +125,34 @@ def row_losses(
     double delta,
     object g,                       # OUT gradient, as z, or None; may be z
     object losses,                  # OUT (n_rows) float64, without coef and factor
+    tuple layout,                   # (outer, n_classes, inner) and z, prob, g placed; None: 2-D
     int n_threads,
 ):
     cdef loss_job job
     cdef view seen
     cdef size_t scratch
+    cdef ptrdiff_t rows, size
     memset(&job, 0, sizeof(job))
     job.loss = loss
     see(z, &seen)
-    job.z.data = seen.data
-    job.z.stride[0], job.z.stride[1] = seen.stride[0], seen.stride[1]
-    job.rows, job.n = seen.shape[0], seen.shape[1]
-    job.g.data = matrix(g, job.rows, job.n, seen.itemsize, job.g.stride)
+    if layout is None:
+        job.outer, job.n, job.inner = seen.shape[0], seen.shape[1], 1
+        job.z.data = seen.data
+        job.z.stride[0], job.z.stride[1] = seen.stride[0], seen.stride[1]
+        job.g.data = matrix(g, job.outer, job.n, seen.itemsize, job.g.stride)
+    else:
+        (job.outer, job.n, job.inner), of_z, of_prob, of_g = layout
+        size = job.outer * job.n * job.inner
+        place(&job.z, z, of_z, job.outer, size, seen.itemsize)
+        place(&job.g, g, of_g, job.outer, size, seen.itemsize)
+    rows = job.outer * job.inner
     aim(
-        &job.target, job.rows, job.n, seen.itemsize, index, prob, weight, coef, factor,
-        label_smoothing, delta,
+        &job.target, rows, job.n, seen.itemsize, index, prob if layout is None else None, weight,
+        coef, factor, label_smoothing, delta,
     )
-    job.losses = <double *> vector(losses, job.rows, sizeof(double))
+    if layout is not None:
+        place(&job.target.prob, prob, of_prob, job.outer, size, seen.itemsize)
+    job.losses = <double *> vector(losses, rows, sizeof(double))
     if seen.itemsize == sizeof(float):
         scratch = plan_losses_f32(&job)
         run(loss_float, &job, job.units, scratch, n_threads)

@@ -325,7 +325,7 @@ INLINE Walk FN(walk_of)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows, 
    room for them row by row. */
 static void FN(sparse_scores)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows, int model,
                               real *s, const Desk *desk) {
-    const cube of_rows = {s, {job->ld, 1, 0}};
+    const cube of_rows = {s, {job->ld, 1, 0}, NULL};
     const ptrdiff_t panels = FN(panels)(job);
     const real *wt = (const real *)job->wt + model * job->D * job->ldw;
     const real *bias = (const real *)job->folded_bias + model * job->ld;
@@ -358,7 +358,7 @@ static void FN(sparse_block)(const linear_job *job, ptrdiff_t block, char *scrat
     const ptrdiff_t first = block * job->block, in_round = block % job->round;
     const ptrdiff_t rows = FN(smaller)(job->N - first, job->block);
     real *s = (real *)job->g + in_round * job->block * job->ld;
-    const cube of_rows = {s, {job->ld, 1, 0}};
+    const cube of_rows = {s, {job->ld, 1, 0}, NULL};
     Desk desk;
     FN(lay_out)(job, scratch, &desk);
     for (int model = 0; model < FN(score_models)(job); model++)

@@ -1,4 +1,5 @@
-/* Units of the row functions and of the losses on logits: strips of rows. (Included once per real.)
+/* From arrays of rows to strips and back, and the units of the row functions. (Included once per
+ * real: see kernels.h.)
  *
  * A unit is one long row, or some strips of V rows beside each other; nothing is summed over units.
  */
@@ -8,8 +9,12 @@
 #undef LONG_ROW
 #define LONG_ROW ((ptrdiff_t)(192 / sizeof(real)))
 
+INLINE real *FN(place_of)(const cube *a, ptrdiff_t outer) {
+    return (real *)a->data + (a->outer ? a->outer[outer] : outer * a->stride[0]);
+}
+
 INLINE real *FN(row_of)(const cube *a, ptrdiff_t inner, ptrdiff_t r) {
-    return (real *)a->data + r / inner * a->stride[0] + r % inner * a->stride[2];
+    return FN(place_of)(a, r / inner) + r % inner * a->stride[2];
 }
 
 /* Rows beside each other are copied into scratch, some strips of them at a time, and results copied
@@ -32,25 +37,62 @@ INLINE int FN(rows_are_close)(const cube *a, ptrdiff_t inner) {
 
 #undef Bundle
 #define Bundle FN(Bundle)
-/* `lanes` rows of an array, from row r on: the address of each, and how they lie */
+/* `lanes` rows of an array, from row r on: the address of each, and how they lie. They come in runs
+   of one place on the outer axis. */
 typedef struct {
-    real *row[MAX_STRIPS * VEC_BYTES / sizeof(real)];
+    real *row[MAX_STRIPS * VEC_BYTES / sizeof(real)]; /* adjacent: of the first of each run only */
     ptrdiff_t lanes, step; /* step: from one element of a row to the next */
-    int adjacent;          /* the rows' elements are neighbours in memory */
+    ptrdiff_t first, each; /* rows of the first run, and of those after it */
+    int adjacent;          /* a run's elements are neighbours in memory */
     int close;             /* they are closer than those of one row */
 } Bundle;
 
 static void FN(bind)(const cube *a, ptrdiff_t inner, ptrdiff_t r, ptrdiff_t lanes, Bundle *rows) {
+    ptrdiff_t outer = r / inner, i = r % inner, run;
     rows->lanes = lanes;
     rows->step = a->stride[1];
-    ptrdiff_t i = r % inner;
-    real *first = FN(row_of)(a, inner, r - i); /* of this place on the outer axis */
-    for (ptrdiff_t k = 0; k < lanes; k++) {
-        rows->row[k] = first + i * a->stride[2];
-        if (++i == inner) i = 0, first += a->stride[0];
-    }
-    rows->adjacent = a->stride[2] == 1 && r / inner == (r + lanes - 1) / inner;
+    rows->first = FN(smaller)(inner - i, lanes);
+    rows->each = inner;
     rows->close = FN(rows_are_close)(a, inner);
+    rows->adjacent = rows->close && a->stride[2] == 1 && inner > 1;
+    for (ptrdiff_t k = 0; k < lanes; k += run, i = 0) {
+        real *first = FN(place_of)(a, outer++) + i * a->stride[2];
+        run = FN(smaller)(inner - i, lanes - k);
+        for (ptrdiff_t e = 0; e < (rows->adjacent ? 1 : run); e++)
+            rows->row[k + e] = first + e * a->stride[2];
+    }
+}
+
+/* n numbers, by vectors that overlap */
+INLINE void FN(copy)(real *to, const real *from, ptrdiff_t n) {
+    ptrdiff_t k = 0;
+    for (; k + V <= n; k += V) FN(store)(to + k, FN(load)(from + k));
+    if (k < n && n >= V)
+        FN(store)(to + n - V, FN(load)(from + n - V));
+    else if (n >= TILE) {
+        for (; k + TILE <= n; k += TILE) FN(store_piece)(to + k, FN(load_piece)(from + k));
+        FN(store_piece)(to + n - TILE, FN(load_piece)(from + n - TILE));
+    } else
+        for (; k < n; k++) to[k] = from[k];
+}
+
+/* element j of each row, into a strip or back */
+INLINE void FN(copy_level)(const Bundle *rows, ptrdiff_t j, real *strip, const int back) {
+    if (!rows->adjacent) {
+        for (ptrdiff_t k = 0; k < rows->lanes; k++) {
+            real *at = rows->row[k] + j * rows->step;
+            if (back)
+                *at = strip[k];
+            else
+                strip[k] = *at;
+        }
+        return;
+    }
+    for (ptrdiff_t k = 0, run = rows->first; k < rows->lanes;
+         k += run, run = FN(smaller)(rows->each, rows->lanes - k)) {
+        real *at = rows->row[k] + j * rows->step;
+        FN(copy)(back ? at : strip + k, back ? strip + k : at, run);
+    }
 }
 
 /* Where a row's elements are neighbours: TILE rows at a time are turned in registers, into the
@@ -79,13 +121,7 @@ static void FN(pack)(const cube *a, ptrdiff_t inner, ptrdiff_t n, ptrdiff_t r, p
                      real *strip, ptrdiff_t width) {
     Bundle rows;
     FN(bind)(a, inner, r, lanes, &rows);
-    for (ptrdiff_t j = 0; rows.close && j < n; j++) {
-        const real *from = rows.row[0] + j * rows.step;
-        ptrdiff_t k = 0;
-        for (; rows.adjacent && k + V <= lanes; k += V)
-            FN(store)(strip + j * width + k, FN(load)(from + k));
-        for (; k < lanes; k++) strip[j * width + k] = rows.row[k][j * rows.step];
-    }
+    for (ptrdiff_t j = 0; rows.close && j < n; j++) FN(copy_level)(&rows, j, strip + j * width, 0);
     for (ptrdiff_t k = rows.close ? lanes : FN(turn_tiles)(&rows, n, strip, width, 0); k < lanes;
          k++)
         for (ptrdiff_t j = 0; j < n; j++) strip[j * width + k] = rows.row[k][j * rows.step];
@@ -97,13 +133,7 @@ static void FN(unpack)(real *strip, ptrdiff_t width, ptrdiff_t inner, ptrdiff_t 
                        ptrdiff_t lanes, const cube *a) {
     Bundle rows;
     FN(bind)(a, inner, r, lanes, &rows);
-    for (ptrdiff_t j = 0; rows.close && j < n; j++) {
-        real *to = rows.row[0] + j * rows.step;
-        ptrdiff_t k = 0;
-        for (; rows.adjacent && k + V <= lanes; k += V)
-            FN(store)(to + k, FN(load)(strip + j * width + k));
-        for (; k < lanes; k++) rows.row[k][j * rows.step] = strip[j * width + k];
-    }
+    for (ptrdiff_t j = 0; rows.close && j < n; j++) FN(copy_level)(&rows, j, strip + j * width, 1);
     for (ptrdiff_t k = rows.close ? lanes : FN(turn_tiles)(&rows, n, strip, width, 1); k < lanes;
          k++)
         for (ptrdiff_t j = 0; j < n; j++) rows.row[k][j * rows.step] = strip[j * width + k];
@@ -230,102 +260,4 @@ static void FN(row_unit)(const row_job *job, ptrdiff_t unit, real *scratch) {
         FN(long_row)(job, unit, scratch);
     else
         FN(short_rows)(job, unit, scratch);
-}
-
-/* of a strip of short rows; g may be z for the cross-entropy */
-INLINE vec FN(row_loss)(int loss, const real *z, ptrdiff_t sz, ptrdiff_t n, const Aim *a, vec coef,
-                        real *g, ptrdiff_t sg, int across) {
-    const Ahead none = {NULL, NULL, NULL};
-    return loss == CROSS_ENTROPY
-               ? FN(cross_entropy)(z, sz, n, a, coef, g, sg, g, sg, none, across, 0)
-               : FN(hinge)(z, sz, n, a, coef, g, sg, across);
-}
-
-/* The aim of rows first, first + 1, ... (`source` maps them to rows of the targets, if given):
-   lanes behind `lanes` and labels that are no class get none. A label is checked here again, since
-   another thread of the caller may change it after the check that reports it. */
-INLINE Aim FN(aim_at)(const target_spec *t, const int64_t *source, ptrdiff_t first, ptrdiff_t lanes,
-                      ptrdiff_t n, vec *coef) {
-    Aim a;
-    const real *factors = (const real *)t->coef;
-    a.y = FN(isplat)(-1);
-    a.t = NULL;
-    a.st = 0;
-    a.weight = (const real *)t->weight;
-    a.share = (real)(1 - t->label_smoothing);
-    a.uniform = (real)(t->label_smoothing / (double)n);
-    a.delta = (real)t->delta;
-    *coef = FN(splat)((real)t->factor);
-    for (ptrdiff_t k = 0; k < lanes; k++) {
-        const ptrdiff_t r = source ? (ptrdiff_t)source[first + k] : first + k;
-        if (t->index && (uint64_t)t->index[r] < (uint64_t)n)
-            a.y[k] = (sint)t->index[r];
-        else if (t->index)
-            (*coef)[k] = 0; /* where the factor is 1 / 0, for no row at all has one */
-        if (factors) (*coef)[k] *= factors[r];
-    }
-    return a;
-}
-
-/* probabilities of `lanes` rows -> (n, V) */
-INLINE void FN(pack_targets)(const target_spec *t, const int64_t *source, ptrdiff_t first,
-                             ptrdiff_t lanes, ptrdiff_t n, real *strip, ptrdiff_t stride) {
-    for (ptrdiff_t k = 0; k < V; k++) {
-        const ptrdiff_t i = first + (k < lanes ? k : 0), r = source ? (ptrdiff_t)source[i] : i;
-        const real *row = (const real *)t->prob + r * t->prob_stride[0];
-        for (ptrdiff_t j = 0; j < n; j++) strip[j * stride + k] = row[j * t->prob_stride[1]];
-    }
-}
-
-static size_t FN(plan_losses)(loss_job *job) {
-    const int in_place = (!job->target.prob || job->target.prob_stride[1] == 1) &&
-                         (!job->g.data || job->g.stride[1] == 1) && job->z.stride[1] == 1;
-    job->form = job->n >= LONG_ROW && in_place ? ACROSS : BESIDE;
-    job->units = job->form == ACROSS ? job->rows : (job->rows + V - 1) / V;
-    return job->form == ACROSS ? (size_t)(job->n + LINE) * sizeof(real)
-                               : (size_t)job->n * 3 * VEC_BYTES;
-}
-
-static void FN(long_loss)(const loss_job *job, ptrdiff_t r, real *scratch) {
-    const ptrdiff_t n = job->n;
-    vec coef;
-    Aim a = FN(aim_at)(&job->target, NULL, r, 1, n, &coef);
-    a.y = FN(isplat)(a.y[0]);
-    coef = FN(splat)(coef[0]);
-    if (job->target.prob) a.t = (const real *)job->target.prob + r * job->target.prob_stride[0];
-    const real *z = FN(row_of)(&job->z, 1, r);
-    real *g = job->g.data ? FN(row_of)(&job->g, 1, r) : NULL;
-    if (job->loss == CROSS_ENTROPY) {
-        const int stream = FN(is_streamed)(&job->g, job->rows, n, 1);
-        Ahead next = {FN(row_ahead)(&job->z, 1, n, job->rows, r + 1), NULL, NULL};
-        if (g && !stream) next.out = FN(row_ahead)(&job->g, 1, n, job->rows, r + 1);
-        real *e = stream ? FN(beneath)(g, scratch) : g;
-        job->losses[r] = FN(cross_entropy)(z, V, n, &a, coef, e, V, g, V, next, 1, stream)[0];
-        return;
-    }
-    if (g == z && !FN(is_hard)(&a)) { /* z is read again after g is written */
-        memcpy(scratch, z, (size_t)n * sizeof(real));
-        z = scratch;
-    }
-    job->losses[r] = FN(hinge)(z, V, n, &a, coef, g, V, 1)[0];
-}
-
-static void FN(loss_unit)(const loss_job *job, ptrdiff_t unit, real *scratch) {
-    if (job->form == ACROSS) {
-        FN(long_loss)(job, unit, scratch);
-        return;
-    }
-    const ptrdiff_t n = job->n, r = unit * V, lanes = job->rows - r < V ? job->rows - r : V;
-    real *z = scratch, *g = job->g.data ? scratch + n * V : NULL, *t = scratch + 2 * n * V;
-    vec coef;
-    Aim a = FN(aim_at)(&job->target, NULL, r, lanes, n, &coef);
-    if (job->target.prob) {
-        FN(pack_targets)(&job->target, NULL, r, lanes, n, t, V);
-        a.t = t;
-        a.st = V;
-    }
-    FN(pack)(&job->z, 1, n, r, lanes, z, V);
-    vec losses = FN(row_loss)(job->loss, z, V, n, &a, coef, g, V, 0);
-    for (ptrdiff_t k = 0; k < lanes; k++) job->losses[r + k] = losses[k];
-    if (g) FN(unpack)(g, V, 1, n, r, lanes, &job->g);
 }

@@ -1,4 +1,7 @@
-"""Arrays of any shape seen as (outer, n, inner), with the axes in question as the middle one."""
+"""Arrays of any shape seen as (outer, n, inner), with the axes in question as the middle one.
+
+`Layout` is for the row functions, along any axes; `Rows` for the losses, along axis 1.
+"""
 
 from __future__ import annotations
 
@@ -114,3 +117,86 @@ class Layout:
 
 
 _layout = functools.lru_cache(maxsize=512)(Layout)
+
+
+class Rows:
+    """The rows of scores (N, C, d1, ...), in the order in which they lie in memory.
+
+    What there is one of for each row (a target index, a loss) is a vector in this order for the
+    kernels, which work on rows that are neighbours, whichever axis they are neighbours on.
+
+    Attributes
+    ----------
+    shape : tuple of ints
+        (N, d1, ...): the shape of one number for each row.
+    """
+
+    def __init__(self, scores: Array) -> None:
+        self.shape = (scores.shape[0], *scores.shape[2:])
+        self.is_matrix = scores.ndim == 2
+        self.axes = tuple(range(len(self.shape)))  # of self.shape, the closest in memory last
+        if not self.is_matrix and not scores.flags.c_contiguous:
+            distances = [abs(scores.strides[k + (k > 0)]) for k in self.axes]
+            self.axes = tuple(sorted(self.axes, key=lambda k: -distances[k]))
+
+    def flat(self, values: Array) -> Array:
+        """One number for each row, in order: a view where they lie in this order."""
+        return values if self.is_matrix else values.transpose(self.axes).reshape(-1)
+
+    def shaped(self, vector: Array) -> Array:
+        """A view of such a vector in the shape (N, d1, ...)."""
+        if self.is_matrix:
+            return vector
+        ordered = vector.reshape([self.shape[k] for k in self.axes])
+        return ordered.transpose(np.argsort(self.axes))
+
+    def index(self, row: int) -> str:
+        """Where a row of the order is in (N, d1, ...), as it is written."""
+        places = np.unravel_index(row, [self.shape[k] for k in self.axes])
+        return ", ".join(str(places[self.axes.index(k)]) for k in range(len(places)))
+
+    def layout(self, scores: Array, *others: Array | None) -> tuple[Any, ...] | None:
+        """How the kernels see these arrays of one shape; None: as the matrices that they are.
+
+        Returns
+        -------
+        dims : tuple of 3 ints
+            The shape (outer, C, inner) of the cubes.
+        strides, places : tuple of 3 ints, and ndarray or None
+            Of each array, counting elements. Neighbouring axes are one in the cube where all arrays
+            allow it; what is more than two of them is listed: where each place of the outer axis
+            lies, if that is not a stride from the one before.
+        """
+        if self.is_matrix:
+            of_row, of_class = map(abs, scores.strides)
+            if of_class <= of_row or scores.flags.c_contiguous:
+                return None
+        arrays = [scores, *(a for a in others if a is not None)]
+        merged: list[tuple[int, list[int]]] = []
+        for k in self.axes:
+            size, axis = self.shape[k], k + (k > 0)
+            strides = [a.strides[axis] // a.itemsize for a in arrays]
+            if merged and merged[-1][1] == [size * stride for stride in strides]:
+                merged[-1] = (merged[-1][0] * size, strides)
+            elif size > 1:
+                merged.append((size, strides))
+        *outer, (inner, steps) = merged or [(1, [0] * len(arrays))]
+        cubes = iter(
+            _placed([(size, strides[i]) for size, strides in outer], a, steps[i])
+            for i, a in enumerate(arrays)
+        )
+        dims = math.prod(size for size, _ in outer), scores.shape[1], inner
+        return dims, next(cubes), *(None if a is None else next(cubes) for a in others)
+
+
+def _placed(
+    outer: list[tuple[int, int]], a: Array, step: int
+) -> tuple[tuple[int, int, int], Array | None]:
+    """The strides of a cube, and the places on its outer axis, which several (size, stride) make."""
+    of_class = a.strides[1] // a.itemsize
+    if len(outer) < 2:
+        return (outer[0][1] if outer else 0, of_class, step), None
+    places = np.zeros(1, np.intp)
+    for size, stride in outer:
+        places = np.add.outer(places, stride * np.arange(size)).reshape(-1)
+    return (0, of_class, step), places

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from csoftmax._native import checks, dispatch, threads
+from csoftmax._native.layout import Rows
 
 Array = npt.NDArray[Any]
 
@@ -32,26 +34,22 @@ class Problem:
         self.given = checks.array(name, logits)
         self.dtype = checks.result_dtype(self.given.dtype)
         self.compute = checks.kernel_dtype(self.dtype)
-        self.logits = checks.scores(name, self.given)
-        n_rows, n_classes = self.logits.shape
+        self.logits = checks.scores(name, self.given, target)  # (N, C, d1, ...)
+        self.rows = Rows(self.logits)
         self.reduction = checks.choice("reduction", reduction, ("mean", "sum", "none"))
         self.label_smoothing = checks.real("label_smoothing", label_smoothing, 0, 1)
         self.delta = checks.real("delta", delta)
         self.index, self.prob, self.n_targets = checks.target(
             target,
-            self.logits.shape,
+            name,
+            self.given,
+            self.rows,
             self.compute,
-            one_row=self.given.ndim == 1,
             ignore_index=checks.integer("ignore_index", ignore_index),
         )
-        self.weight = checks.weights("weight", weight, n_classes, self.compute, "class")
-        self.sample_weight = checks.weights(
-            "sample_weight",
-            sample_weight,
-            n_rows,
-            self.compute,
-            "row",
-            relative=reduction == "mean",
+        self.weight = checks.weights("weight", weight, self.logits.shape[1], self.compute, "class")
+        self.sample_weight = checks.row_weights(
+            sample_weight, self.rows, self.compute, relative=reduction == "mean"
         )
         #: what the gradient must not overlap, but for the logits
         self.inputs = {
@@ -71,28 +69,29 @@ class Problem:
         shape, dtype = self.given.shape, self.dtype
         if out is not None:
             checks.out_array(out, shape, dtype, self.inputs, in_place=(self.name,))
-        direct = out is not None and dtype == self.compute
-        grad = out if out is not None and direct else np.empty(shape, self.compute)
-        loss = self._run(checks.scores(self.name, grad), threads)
+        if out is not None and dtype == self.compute:
+            return self._run(out if out.ndim > 1 else out[None], threads), out
+        grad = np.empty_like(self.logits, self.compute, subok=False)  # the axes in their order
+        loss = self._run(grad, threads)
+        result = checks.native(grad.reshape(shape) if len(shape) == 1 else grad, dtype)
         if out is None:
-            return loss, checks.native(grad, dtype)
-        if not direct:
-            out[...] = checks.native(grad, dtype)
+            return loss, result
+        out[...] = result
         return loss, out
 
     def _threads(self, n_threads: int | None) -> int:
         return threads.resolve(n_threads, self.logits.size * threads.NS_PER_LOGIT)
 
     def _run(self, grad: Array | None, n_threads: int) -> Any:
-        """The reduced loss; and its gradient in `grad`, (N, C)."""
+        """The reduced loss; and its gradient in `grad`, (N, C, d1, ...)."""
         mean = self.reduction == "mean"
         normalizer = self._normalizer() if mean else 1.0
-        losses = np.zeros(len(self.logits))
+        losses = np.zeros(math.prod(self.rows.shape))
         if len(losses):
-            kernels = dispatch.kernels
+            kernels, logits = dispatch.kernels, checks.native(self.logits, self.compute)
             kernels.row_losses(
                 kernels.LOSSES[self.kind],
-                checks.native(self.logits, self.compute),
+                logits,
                 self.index,
                 self.prob,
                 self.weight,
@@ -102,6 +101,7 @@ class Problem:
                 self.delta,
                 grad,
                 losses,
+                self.rows.layout(logits, self.prob, grad),
                 n_threads,
             )
         if self.sample_weight is not None:
@@ -109,8 +109,8 @@ class Problem:
             with np.errstate(invalid="ignore", over="ignore"):
                 losses *= self.sample_weight
         if self.reduction == "none":
-            rows = checks.native(losses, self.dtype)
-            return rows if self.given.ndim == 2 else rows[0]
+            rows = self.rows.shaped(checks.native(losses, self.dtype))
+            return rows if self.given.ndim > 1 else rows[0]
         total: float = dispatch.kernels.total(losses)
         if not mean:
             return total

@@ -7,6 +7,8 @@ Every option folds into a matrix of targets u, (N, C):
 
 where eps is the label smoothing. Row i counts for v[i] in a mean: weight[y_i] with an index target,
 1 with probabilities. An ignored row has u = v = 0.
+
+Logits (N, C, d1, ...) have a row of C logits at each place of (N, d1, ...).
 """
 
 from collections.abc import Callable
@@ -75,11 +77,11 @@ def cross_entropy_with_grad(
 
     Parameters
     ----------
-    logits : (N, C) or (C,) array_like
-    target : (N,) or () indices, or (N, C) or (C,) probabilities
+    logits : (N, C, d1, ...) or (C,) array_like
+    target : (N, d1, ...) or () indices, or probabilities of the logits' shape
     weight : (C,) array_like, optional
         Class weights.
-    sample_weight : (N,) array_like, optional
+    sample_weight : (N,) or (N, d1, ...) array_like, optional
     ignore_index : int
         Rows with this label do not count. ValueError if it is >= 0 beside probabilities.
     reduction : {"mean", "sum", "none"}
@@ -87,7 +89,7 @@ def cross_entropy_with_grad(
 
     Returns
     -------
-    loss : float, or (N,) float64 ndarray with reduction="none"
+    loss : float, or (N, d1, ...) float64 ndarray with reduction="none"
     dlogits : float64 ndarray of the logits' shape
         With reduction="none" the gradient of each row's own loss.
 
@@ -162,6 +164,19 @@ def multiclass_hinge_with_grad(
     return reduce(hinge_rows(delta), scores, u, v, formed, sample_weight, reduction)
 
 
+def as_rows(a: ArrayLike) -> Array:
+    """Return (N, C, d1, ...) or (C,) as (rows, C)."""
+    a = np.atleast_2d(float64(a))
+    return np.moveaxis(a, 1, -1).reshape(-1, a.shape[1])
+
+
+def as_logits(rows: Array, shape: tuple[int, ...]) -> Array:
+    """Return (rows, C) in the shape that they had before `as_rows`."""
+    if len(shape) == 1:
+        return rows[0]
+    return np.moveaxis(rows.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
+
+
 def targets(
     logits: ArrayLike,
     target: ArrayLike,
@@ -170,15 +185,15 @@ def targets(
     label_smoothing: float,
 ) -> tuple[Array, Array, NDArray[np.bool_]]:
     """Return u, v and which terms of u are formed at all."""
-    n_classes = np.shape(logits)[-1]
+    n_classes = as_rows(logits).shape[1]
     w = np.ones(n_classes) if weight is None else float64(weight)
     eps = label_smoothing
     if np.ndim(target) == np.ndim(logits):
         if ignore_index is not None and ignore_index >= 0:
             raise ValueError(f"ignore_index is {ignore_index}, but target has probabilities")
-        u = ((1 - eps) * np.atleast_2d(float64(target)) + eps / n_classes) * w
+        u = ((1 - eps) * as_rows(target) + eps / n_classes) * w
         return u, np.ones(len(u)), np.ones(u.shape, bool)
-    y = np.atleast_1d(np.asarray(target))
+    y = np.asarray(target).reshape(-1)
     counts = np.ones(len(y), bool) if ignore_index is None else y != ignore_index
     y = labels(np.where(counts, y, 0), n_classes)
     Y = np.eye(n_classes, dtype=bool)[y] & counts[:, None]
@@ -221,14 +236,20 @@ def reduce(
     sample_weight: ArrayLike | None,
     reduction: Reduction,
 ) -> tuple[Any, Array]:
-    z = float64(logits)
-    s = np.ones(len(v)) if sample_weight is None else np.atleast_1d(float64(sample_weight))
-    loss, grad = row_loss(np.atleast_2d(z), u, formed)
+    shape = np.shape(logits)
+    of_rows = (shape[0], *shape[2:]) if len(shape) > 1 else ()
+    s = np.ones(of_rows)
+    if sample_weight is not None:  # (N,), that is (N, 1, ...), or (N, d1, ...)
+        given = float64(sample_weight)
+        s = s * given.reshape(given.shape + (1,) * (s.ndim - given.ndim))
+    s = s.reshape(-1)
+    loss, grad = row_loss(as_rows(logits), u, formed)
     counts = np.any(formed, axis=1, keepdims=True)
     loss = s * loss
     if reduction == "none":
-        n, total = np.float64(1), loss if z.ndim == 2 else loss[0]
+        n, total = np.float64(1), loss.reshape(of_rows)[()]
     else:
         n, total = np.sum(s * v) if reduction == "mean" else np.float64(1), np.sum(loss)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return total / n, np.where(counts, s[:, None] * grad / n, grad).reshape(z.shape)
+        grad = np.where(counts, s[:, None] * grad / n, grad)
+        return total / n, as_logits(grad, shape)

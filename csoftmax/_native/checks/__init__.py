@@ -46,6 +46,7 @@ from csoftmax._native.checks.targets import (
     label_range,
     labels,
     row_targets,
+    row_weights,
     scores,
     target,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "result_dtype",
     "row_indices",
     "row_targets",
+    "row_weights",
     "same_memory",
     "scores",
     "sparse_entries",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -185,11 +185,12 @@ def weights(
     of: str,
     *,
     relative: bool = False,
+    where: Callable[[int], object] = int,
 ) -> Array | None:
     """Finite numbers, not negative.
 
     Where only their ratios count (`relative`), they are scaled by a power of 2, so that no sum of
-    them leaves the range of `dtype`.
+    them leaves the range of `dtype`. `where` says how the caller knows the place of one of them.
     """
     if value is None:
         return None
@@ -201,7 +202,8 @@ def weights(
         # in float64: `most` is an infinity in float16
         at = int((~((given >= 0) & (given.astype(np.float64) <= most))).argmax())
         raise ValueError(
-            f"{name}[{at}] is {given[at]}: wanted finite numbers, none negative or above {most:.3g}"
+            f"{name}[{where(at)}] is {given[at]}: wanted finite numbers, "
+            f"none negative or above {most:.3g}"
         )
     if relative and not 1e-9 < highest < 1e9:
         given = np.ldexp(given.astype(np.float64), -math.frexp(highest)[1])
