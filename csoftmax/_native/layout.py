@@ -140,8 +140,10 @@ class Rows:
             self.axes = tuple(sorted(self.axes, key=lambda k: -distances[k]))
 
     def flat(self, values: Array) -> Array:
-        """One number for each row, in order: a view where they lie in this order."""
-        return values if self.is_matrix else values.transpose(self.axes).reshape(-1)
+        """One number for each row, in order and without gaps: a view where they lie so."""
+        if self.is_matrix:
+            return np.ascontiguousarray(values)
+        return np.ascontiguousarray(values.transpose(self.axes).reshape(-1))  # strides may be 0
 
     def shaped(self, vector: Array) -> Array:
         """A view of such a vector in the shape (N, d1, ...)."""
@@ -192,7 +194,7 @@ class Rows:
 def _placed(
     outer: list[tuple[int, int]], a: Array, step: int
 ) -> tuple[tuple[int, int, int], Array | None]:
-    """The strides of a cube, and the places on its outer axis, which several (size, stride) make."""
+    """The strides of a cube, and the places on its outer axis if several (size, stride) make it."""
     of_class = a.strides[1] // a.itemsize
     if len(outer) < 2:
         return (outer[0][1] if outer else 0, of_class, step), None

@@ -166,15 +166,16 @@ def multiclass_hinge_with_grad(
 
 def as_rows(a: ArrayLike) -> Array:
     """Return (N, C, d1, ...) or (C,) as (rows, C)."""
-    a = np.atleast_2d(float64(a))
-    return np.moveaxis(a, 1, -1).reshape(-1, a.shape[1])
+    z = np.atleast_2d(float64(a))
+    rows: Array = np.moveaxis(z, 1, -1).reshape(-1, z.shape[1])
+    return rows
 
 
 def as_logits(rows: Array, shape: tuple[int, ...]) -> Array:
     """Return (rows, C) in the shape that they had before `as_rows`."""
-    if len(shape) == 1:
-        return rows[0]
-    return np.moveaxis(rows.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
+    if len(shape) > 1:
+        rows = np.moveaxis(rows.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
+    return rows.reshape(shape)
 
 
 def targets(
@@ -246,8 +247,9 @@ def reduce(
     loss, grad = row_loss(as_rows(logits), u, formed)
     counts = np.any(formed, axis=1, keepdims=True)
     loss = s * loss
+    total: Any
     if reduction == "none":
-        n, total = np.float64(1), loss.reshape(of_rows)[()]
+        n, total = np.float64(1), np.reshape(loss, of_rows)[()]
     else:
         n, total = np.sum(s * v) if reduction == "mean" else np.float64(1), np.sum(loss)
     with np.errstate(invalid="ignore", divide="ignore"):

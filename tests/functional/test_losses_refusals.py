@@ -38,14 +38,22 @@ def targets(first, *rest):
 # the name of the logits.
 REFUSALS = {
     # logits
-    "0-d": ({"z": 1.0, "target": 0}, ValueError, "{z} has shape (): wanted (N, C), or (C,)"),
-    "3-d": ({"z": np.zeros((N, C, 2))}, ValueError, "{z} has shape (3, 4, 2): wanted (N, C), or"),
+    "0-d": (
+        {"z": 1.0, "target": 0},
+        ValueError,
+        "{z} has shape (): wanted (N, C), (N, C, d1, ...), or (C,) for one row, with at least one",
+    ),
     "C = 0": (
         {"z": np.zeros((N, 0))},
         ValueError,
-        "{z} has shape (3, 0): wanted (N, C), or (C,) for one row, with at least one class",
+        "{z} has shape (3, 0): wanted (N, C), (N, C, d1, ...), or (C,) for one row, with at least",
     ),
-    "C = 0 in one row": ({"z": []}, ValueError, "{z} has shape (0,): wanted (N, C), or (C,)"),
+    "C = 0 in one row": ({"z": []}, ValueError, "{z} has shape (0,): wanted (N, C), (N, C, d1"),
+    "C = 0 at many places": (
+        {"z": np.zeros((N, 0, 2))},
+        ValueError,
+        "{z} has shape (3, 0, 2): wanted (N, C), (N, C, d1, ...), or (C,)",
+    ),
     "ragged logits": ({"z": [[0.0, 1.0], [0.0]]}, ValueError, "{z} is no array of numbers: "),
     "objects": ({"z": np.zeros((N, C), object)}, TypeError, "{z} has dtype object: " + NUMBERS),
     "none": ({"z": None}, TypeError, "{z} has dtype object: " + NUMBERS),

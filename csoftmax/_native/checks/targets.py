@@ -94,8 +94,10 @@ def target(
     *,
     ignore_index: int,
 ) -> tuple[npt.NDArray[np.int64] | None, Array | None, int]:
-    """Class indices of rows in order (those to ignore as -1), or probabilities of (N, C, d1, ...);
-    and how many rows have a target. `given` are the scores, `name` is theirs."""
+    """Class indices of the rows in order, or probabilities; and how many rows have a target.
+
+    Indices to ignore are -1. `given` are the scores as they came, `name` is their name.
+    """
     found = array("target", value)
     one_row = given.ndim == 1
     indices, probs = () if one_row else rows.shape, given.shape
