@@ -52,8 +52,9 @@ static void FN(long_loss)(const loss_job *job, ptrdiff_t r, real *scratch) {
     job->losses[r] = FN(hinge)(z, V, n, &a, coef, g, V, 1)[0];
 }
 
-static void FN(short_losses)(const loss_job *job, ptrdiff_t unit, real *scratch) {
-    const ptrdiff_t n = job->n, inner = job->inner, width = job->width, r = unit * width;
+INLINE void FN(short_losses)(const loss_job *job, ptrdiff_t unit, real *scratch, ptrdiff_t inner,
+                             ptrdiff_t width) {
+    const ptrdiff_t n = job->n, r = unit * width;
     const ptrdiff_t lanes = FN(smaller)(width, job->outer * inner - r);
     const cube *prob = &job->target.prob;
     real *z = scratch, *t = scratch + n * width, *g = prob->data ? t + n * width : t;
@@ -80,6 +81,8 @@ static void FN(short_losses)(const loss_job *job, ptrdiff_t unit, real *scratch)
 static void FN(loss_unit)(const loss_job *job, ptrdiff_t unit, real *scratch) {
     if (job->form == ACROSS)
         FN(long_loss)(job, unit, scratch);
+    else if (job->inner == 1 && job->width == V) /* constants: 1.1x to 1.2x for (N, 10) */
+        FN(short_losses)(job, unit, scratch, 1, V);
     else
-        FN(short_losses)(job, unit, scratch);
+        FN(short_losses)(job, unit, scratch, job->inner, job->width);
 }

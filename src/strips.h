@@ -55,6 +55,10 @@ static void FN(bind)(const cube *a, ptrdiff_t inner, ptrdiff_t r, ptrdiff_t lane
     rows->each = inner;
     rows->close = FN(rows_are_close)(a, inner);
     rows->adjacent = rows->close && a->stride[2] == 1 && inner > 1;
+    if (inner == 1) {
+        for (ptrdiff_t k = 0; k < lanes; k++) rows->row[k] = FN(place_of)(a, r + k);
+        return;
+    }
     for (ptrdiff_t k = 0; k < lanes; k += run, i = 0) {
         real *first = FN(place_of)(a, outer++) + i * a->stride[2];
         run = FN(smaller)(inner - i, lanes - k);
