@@ -34,21 +34,22 @@ def cross_entropy(
 
     Parameters
     ----------
-    logits : (N, C) or (C,) array_like
-        Scores of N rows, or of one. float32 and float64 are computed as such, float16 in float32,
-        integers in float64.
-    target : (N,) or (N, C) array_like; scalar or (C,) for one row
+    logits : (N, C), (N, C, d1, ...) or (C,) array_like
+        Scores of N rows; with more axes, of a row at each place of (N, d1, ...); or of one row. In
+        any layout of memory, none of which is transposed by a copy. float32 and float64 are
+        computed as such, float16 in float32, integers in float64.
+    target : (N,) or (N, d1, ...) array_like, or of the logits' shape; scalar or (C,) for one row
         Class indices of any integer type (or floats that are whole), or probabilities.
     weight : (C,) array_like, optional
         Weights of the classes, finite and not negative.
-    sample_weight : (N,) array_like, optional
-        Weights of the rows, finite and not negative.
+    sample_weight : (N,) or (N, d1, ...) array_like, optional
+        Weights of the rows, finite and not negative; (N,) counts for all places of d1, ...
     ignore_index : int, optional
         Rows with this target index count nothing.
     reduction : {"mean", "sum", "none"}, optional
-        "none": sample_weight_i * L_i for each row. "sum": their sum. "mean": their sum divided by
-        sum_i sample_weight_i v_i, with v_i = weight[y_i] for indices (0 where ignored) and 1 for
-        probabilities.
+        "none": sample_weight_i * L_i for each row i (of each place). "sum": their sum. "mean":
+        their sum divided by sum_i sample_weight_i v_i, with v_i = weight[y_i] for indices (0 where
+        ignored) and 1 for probabilities.
     label_smoothing : float, optional
         eps, from 0 to 1.
     n_threads : int, optional
@@ -56,7 +57,7 @@ def cross_entropy(
 
     Returns
     -------
-    float or (N,) ndarray
+    float or (N, d1, ...) ndarray
         The loss; with reduction "none" an array of the logits' dtype (a scalar for one row).
 
     Raises
@@ -64,8 +65,9 @@ def cross_entropy(
     TypeError
         For arrays that are masked, sparse, complex or of objects.
     ValueError
-        For shapes that do not fit, a target index that is no class (its row is named), weights that
-        are negative or not finite, and options out of range.
+        For shapes that do not fit (a swap of logits and target is named as such), a target index
+        that is no class (its place is named), weights that are negative or not finite, and options
+        out of range.
 
     Notes
     -----
@@ -85,6 +87,10 @@ def cross_entropy(
     >>> from csoftmax import cross_entropy
     >>> round(cross_entropy(np.zeros((4, 10)), [3, 1, 4, 1]), 6)  # log(10)
     2.302585
+    >>> images = np.zeros((2, 10, 32, 32))  # a class for each pixel
+    >>> losses = cross_entropy(images, np.ones((2, 32, 32), int), reduction="none")
+    >>> losses.shape
+    (2, 32, 32)
     """
     problem = Problem(
         "cross_entropy",
@@ -128,10 +134,11 @@ def cross_entropy_with_grad(
 
     Returns
     -------
-    loss : float or (N,) ndarray
+    loss : float or (N, d1, ...) ndarray
         As `cross_entropy`.
     dlogits : ndarray
-        Gradient, of the shape of the logits and their dtype (float64 for integers).
+        Gradient, of the shape of the logits and their dtype (float64 for integers); its axes lie in
+        memory in the order of the logits'.
 
     Raises
     ------
@@ -188,8 +195,8 @@ def multiclass_hinge(
 
     Parameters
     ----------
-    scores : (N, C) or (C,) array_like
-        Scores of N rows, or of one.
+    scores : (N, C), (N, C, d1, ...) or (C,) array_like
+        Scores of N rows, of a row at each place of (N, d1, ...), or of one row.
     target, weight, sample_weight, ignore_index, reduction, label_smoothing, n_threads
         As for `cross_entropy`. Probabilities and smoothing give the expected loss of a target drawn
         from them, at a cost of C**2 for each row.
@@ -198,7 +205,7 @@ def multiclass_hinge(
 
     Returns
     -------
-    float or (N,) ndarray
+    float or (N, d1, ...) ndarray
         As `cross_entropy`.
 
     Raises
@@ -267,7 +274,7 @@ def multiclass_hinge_with_grad(
 
     Returns
     -------
-    loss : float or (N,) ndarray
+    loss : float or (N, d1, ...) ndarray
         As `multiclass_hinge`.
     dscores : ndarray
         Gradient, of the shape of the scores and their dtype (float64 for integers). At a margin of
