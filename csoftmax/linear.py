@@ -127,8 +127,8 @@ def softmax_loss(
     array([[-0.25,  0.25],
            [ 0.25, -0.25]])
     """
-    data = LinearData(W, X, rows, bias, shift, scale)
-    return _loss("cross_entropy", data, y, reg, sample_weight, label_smoothing, 0.0, out, n_threads)
+    data = LinearData(W, X, rows, bias, shift, scale, y=y, sample_weight=sample_weight)
+    return _loss("cross_entropy", data, reg, label_smoothing, 0.0, out, n_threads)
 
 
 def svm_loss(
@@ -196,8 +196,8 @@ def svm_loss(
     array([[-0.5,  0.5],
            [ 0.5, -0.5]])
     """
-    data = LinearData(W, X, rows, bias, shift, scale)
-    return _loss("hinge", data, y, reg, sample_weight, label_smoothing, delta, out, n_threads)
+    data = LinearData(W, X, rows, bias, shift, scale, y=y, sample_weight=sample_weight)
+    return _loss("hinge", data, reg, label_smoothing, delta, out, n_threads)
 
 
 def linear_predict(
@@ -245,11 +245,8 @@ def linear_predict(
     array([1, 0])
     """
     data = LinearData(W, X, rows, bias, shift, scale)
-    dtype = np.dtype(np.int64)
-    if out is not None:
-        checks.out_array(out, (data.n_rows,), dtype, data.inputs)
-    labels = np.empty(data.n_rows, dtype) if out is None else out
-    direct = labels if labels.flags.c_contiguous else np.empty(data.n_rows, dtype)
+    labels = data.output(out, (data.n_rows,), np.dtype(np.int64))
+    direct = labels if labels.flags.c_contiguous else np.empty(data.n_rows, np.int64)
     _predict(data, direct, None, n_threads)
     if direct is not labels:
         labels[...] = direct
@@ -302,10 +299,7 @@ def linear_predict_proba(
            [0.5 , 0.5 ]])
     """
     data = LinearData(W, X, rows, bias, shift, scale)
-    shape, dtype = (data.n_rows, data.W.shape[1]), data.W.dtype
-    if out is not None:
-        checks.out_array(out, shape, dtype, data.inputs)
-    proba = np.empty(shape, dtype) if out is None else out
+    proba = data.output(out, (data.n_rows, data.W.shape[1]))
     _predict(data, None, proba, n_threads)
     return proba
 
@@ -324,9 +318,7 @@ def _predict(
 def _loss(
     loss: str,
     data: LinearData,
-    y: npt.ArrayLike,
     reg: float,
-    sample_weight: npt.ArrayLike | None,
     label_smoothing: float,
     delta: float,
     out: Array | None,
@@ -335,6 +327,7 @@ def _loss(
     W, dtype = data.W, data.W.dtype
     if data.n_rows == 0:
         raise ValueError("X has no rows (or rows is empty): wanted at least one")
+    y, sample_weight = data.inputs["y"], data.inputs["sample_weight"]
     index, prob = checks.row_targets(y, (data.n_source_rows, W.shape[1]), dtype, data.rows)
     weights = checks.weights(
         "sample_weight", sample_weight, data.n_source_rows, dtype, "row of X", relative=True
@@ -345,10 +338,7 @@ def _loss(
     reg = checks.real("reg", reg, 0)
     label_smoothing = checks.real("label_smoothing", label_smoothing, 0, 1)
     delta = checks.real("delta", delta)
-    if out is not None:
-        targets = {"y": y, "sample_weight": sample_weight}
-        checks.out_array(out, W.shape, dtype, data.inputs | targets)
-    dW = np.empty(W.shape, dtype) if out is None else out
+    dW = data.output(out, W.shape)
     dbias = None if data.bias is None else np.empty(W.shape[1], dtype)
     kernels = dispatch.kernels
     value = kernels.linear_loss_grad(

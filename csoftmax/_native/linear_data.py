@@ -14,26 +14,32 @@ Array = npt.NDArray[Any]
 
 
 class LinearData:
-    """Model and features, checked and in the kernels' terms."""
+    """Model and features, checked and in the kernels' terms.
+
+    `others` are further arrays of a call, which `inputs` then has converted, too.
+    """
 
     def __init__(
         self,
         W: npt.ArrayLike,
-        X: npt.ArrayLike,
+        X: Any,
         rows: npt.ArrayLike | None,
         bias: npt.ArrayLike | None,
         shift: npt.ArrayLike | None,
         scale: npt.ArrayLike | None,
+        **others: npt.ArrayLike | None,
     ) -> None:
-        #: what an output must not overlap
-        self.inputs = {"W": W, "X": X, "rows": rows, "bias": bias, "shift": shift, "scale": scale}
+        more = checks.arrays(rows=rows, bias=bias, shift=shift, scale=scale, **others)
+        rows, bias, shift, scale = (more[name] for name in ("rows", "bias", "shift", "scale"))
+        W, features = checks.array("W", W), checks.parts("X", X)
+        #: the arrays of the call, from which all that the kernels read is made
+        self.inputs = {"W": W, **features, **more}
         self.W = checks.coefficients(W)
         self.X: Array | Csr
         if checks.is_sparse(X):
-            self.X = checks.sparse_features(X, self.W)
-            self.inputs |= {f"X.{name}": getattr(self.X, name) for name in Csr._fields[:3]}
+            self.X = checks.sparse_features(features, X.shape, self.W)
         else:
-            self.X = checks.features(X, self.W)
+            self.X = checks.features(features["X"], self.W)
         #: rows of X, and those in use
         self.n_source_rows = self.X.shape[0]
         self.rows = checks.row_indices(rows, self.n_source_rows)
@@ -51,6 +57,15 @@ class LinearData:
             scale = np.ones(n_features) if scale is None else scale
             self.shift = checks.affine("shift", shift, self.X, self.W)
             self.scale = checks.affine("scale", scale, self.X, self.W)
+
+    def output(
+        self, out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any] | None = None
+    ) -> Array:
+        """A result's array, of W's dtype if not said: `out`, if given, which overlaps no input."""
+        dtype = dtype or self.W.dtype
+        if out is None:
+            return np.empty(shape, dtype)
+        return checks.out_array(out, shape, dtype, self.inputs)
 
     def arguments(self) -> tuple[Any, ...]:
         """What all kernels of linear models start with."""

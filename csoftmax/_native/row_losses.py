@@ -32,6 +32,8 @@ class Problem:
     ) -> None:
         self.kind, self.name = loss, name
         self.given = checks.array(name, logits)
+        more = checks.arrays(target=target, weight=weight, sample_weight=sample_weight)
+        target, weight, sample_weight = more.values()
         self.dtype = checks.result_dtype(self.given.dtype)
         self.compute = checks.kernel_dtype(self.dtype)
         self.logits = checks.scores(name, self.given, target)  # (N, C, d1, ...)
@@ -52,12 +54,7 @@ class Problem:
             sample_weight, self.rows, self.compute, relative=reduction == "mean"
         )
         #: what the gradient must not overlap, but for the logits
-        self.inputs = {
-            name: self.given,
-            "target": target,
-            "weight": weight,
-            "sample_weight": sample_weight,
-        }
+        self.inputs = {name: self.given, **more}
 
     def loss(self, n_threads: int | None) -> Any:
         """The reduced loss."""

@@ -54,7 +54,7 @@ class Predictions:
             Labels; the first in `classes_` of those with equal scores.
         """
         X = self._features(X)
-        labels = _result(out, (X.shape[0],), self.classes_.dtype, X)
+        labels = self._result(out, (X.shape[0],), self.classes_.dtype, X)
         W, bias = self._rows()
         index = linear_predict(W, X, bias=bias, n_threads=fit_checks.threads(self.n_jobs))
         fit_checks.finite_features(self, X)  # a label does not show what it was made from
@@ -79,7 +79,7 @@ class Predictions:
         """
         X = self._features(X)
         W, bias = self._rows()
-        proba = _result(out, (X.shape[0], len(bias)), W.dtype, X)
+        proba = self._result(out, (X.shape[0], len(bias)), W.dtype, X)
         n_threads = fit_checks.threads(self.n_jobs)
         linear_predict_proba(W, X, bias=bias, out=proba, n_threads=n_threads)
         # An infinity of X makes some probability NaN or, beside a finite score, 0.
@@ -106,7 +106,7 @@ class Predictions:
         """
         X = self._features(X)
         n_threads = fit_checks.threads(self.n_jobs)
-        result = _result(out, (X.shape[0], len(self.classes_)), self.coef_.dtype, X)
+        result = self._result(out, (X.shape[0], len(self.classes_)), self.coef_.dtype, X)
         for rows in fit_checks.row_blocks(X, len(self.classes_)):
             part = result[rows]
             if len(self.coef_) == 1:  # two classes with the scores 0 and z
@@ -136,7 +136,7 @@ class Predictions:
         X = self._features(X)
         n_scores = len(self.coef_)
         shape = (X.shape[0],) if n_scores == 1 else (X.shape[0], n_scores)
-        scores = _result(out, shape, self.coef_.dtype, X)
+        scores = self._result(out, shape, self.coef_.dtype, X)
         table = scores.reshape(-1, n_scores) if n_scores > 1 else scores[:, None]
         for rows in fit_checks.row_blocks(X, n_scores):
             self._scores(X, rows, table[rows])
@@ -165,8 +165,12 @@ class Predictions:
         if not fit_checks.all_finite(out):
             fit_checks.finite_features(self, X)
 
-
-def _result(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any], X: Any) -> Array:
-    if out is None:
-        return np.empty(shape, dtype)
-    return checks.out_array(out, shape, dtype, {"X": X})
+    def _result(
+        self, out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any], X: Any
+    ) -> Array:
+        """A result's array: `out`, if given, which overlaps neither X nor the model."""
+        if out is None:
+            return np.empty(shape, dtype)
+        model = {"intercept_": self.intercept_, "classes_": self.classes_}
+        inputs = checks.parts("X", X) | checks.parts("coef_", self.coef_) | model
+        return checks.out_array(out, shape, dtype, inputs)

@@ -40,11 +40,13 @@ def hvp(
     It depends neither on the targets nor on label smoothing. Returns (HV, Hvbias), the latter None
     without bias; `bias` and `vbias`, its direction, come both or not at all.
     """
-    data = LinearData(W, X, rows, bias, shift, scale)
+    others = {"V": V, "vbias": vbias, "sample_weight": sample_weight}
+    data = LinearData(W, X, rows, bias, shift, scale, **others)
     if (bias is None) != (vbias is None):
         missing, given = ("bias", "vbias") if bias is None else ("vbias", "bias")
         raise ValueError(f"{missing} is None, but {given} is not: wanted both or neither")
     dtype, shape = data.W.dtype, data.W.shape
+    V, vbias, sample_weight = (data.inputs[name] for name in others)
     direction = checks.direction(V, data.W)
     both, Hvbias = None, None
     if data.bias is not None and vbias is not None:
@@ -52,10 +54,7 @@ def hvp(
         Hvbias = np.empty(shape[1], dtype)
     weights, normalizer = _row_weights(data, sample_weight)
     reg = checks.real("reg", reg, 0)
-    if out is not None:
-        more = {"V": V, "vbias": vbias, "sample_weight": sample_weight}
-        checks.out_array(out, shape, dtype, data.inputs | more)
-    HV = np.empty(shape, dtype) if out is None else out
+    HV = data.output(out, shape)
     dispatch.kernels.linear_hvp(
         *data.arguments()[:-1],
         direction,

@@ -7,6 +7,8 @@ here changes an argument.
 
 from csoftmax._native.checks.arrays import (
     array,
+    arrays,
+    as_array,
     axes,
     exp_dtype,
     kernel_dtype,
@@ -18,6 +20,7 @@ from csoftmax._native.checks.arrays import (
     vector,
     weights,
 )
+from csoftmax._native.checks.containers import present
 from csoftmax._native.checks.linear import (
     affine,
     coefficients,
@@ -39,6 +42,7 @@ from csoftmax._native.checks.numbers import (
 from csoftmax._native.checks.sparse import (
     dense,
     is_sparse,
+    parts,
     sparse_entries,
     sparse_features,
 )
@@ -54,6 +58,8 @@ from csoftmax._native.checks.targets import (
 __all__ = [
     "affine",
     "array",
+    "arrays",
+    "as_array",
     "axes",
     "choice",
     "coefficients",
@@ -73,6 +79,8 @@ __all__ = [
     "normalizers",
     "out_array",
     "overlaps",
+    "parts",
+    "present",
     "real",
     "result_dtype",
     "row_indices",

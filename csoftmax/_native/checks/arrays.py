@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from csoftmax._native.checks.containers import present, type_name
+
 Array = npt.NDArray[Any]
 
 #: dtype.kind of what is a number here: bool, signed, unsigned, floating point
@@ -21,28 +23,37 @@ FLOAT64 = np.dtype(np.float64)
 
 def array(name: str, value: npt.ArrayLike) -> Array:
     """An array of real numbers of any dtype up to float64, as it is."""
-    result = value if type(value) is np.ndarray else _as_array(name, value)
+    result = value if type(value) is np.ndarray else as_array(name, value)
     dtype = result.dtype
     if dtype.kind not in REAL_KINDS or dtype.itemsize > 8:
+        hint = ""
+        if dtype.kind == "O" and hasattr(type(value), "to_numpy"):  # data frames, and their columns
+            hint = f"; {name}.to_numpy('float32') makes them of mixed or nullable columns"
         raise TypeError(
             f"{name} has dtype {dtype}: wanted real numbers "
-            "(bool, an integer type, float16, float32 or float64)"
+            f"(bool, an integer type, float16, float32 or float64){hint}"
         )
     return result
 
 
-def _as_array(name: str, value: npt.ArrayLike) -> Array:
-    """What is not an array already, or is of a class of its own."""
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(
-            f"{name} is a masked array: wanted a plain array (fill it, or leave the rows out)"
-        )
-    if not isinstance(value, np.ndarray) and hasattr(value, "tocsr"):
+def arrays(**values: npt.ArrayLike | None) -> dict[str, Any]:
+    """Arguments by name, each converted once: `out_array` has to see what is computed with."""
+    return {name: None if value is None else array(name, value) for name, value in values.items()}
+
+
+def as_array(name: str, value: Any) -> Array:
+    """An array of any dtype, without a copy where the value lies in memory as one."""
+    present(name, value)
+    if not isinstance(value, np.ndarray) and hasattr(type(value), "tocsr"):
         raise TypeError(f"{name} is a sparse {type(value).__name__}: wanted a dense array")
     try:
         return np.asarray(value)
     except ValueError as error:  # rows of different lengths
         raise ValueError(f"{name} is no array of numbers: {error}") from error
+    except (TypeError, RuntimeError, BufferError) as error:  # PyTorch's that NumPy cannot hold
+        raise TypeError(
+            f"{name} is a {type_name(value)} that NumPy cannot read: {error}"
+        ) from error
 
 
 @functools.cache
@@ -113,8 +124,11 @@ def same_memory(a: Array, b: Array) -> bool:
     return (
         a.__array_interface__["data"][0] == b.__array_interface__["data"][0]
         and a.shape == b.shape
-        and a.strides == b.strides
         and a.dtype == b.dtype
+        and all(
+            s == t or length == 1  # a stride that nobody takes
+            for s, t, length in zip(a.strides, b.strides, a.shape, strict=True)
+        )
     )
 
 
@@ -134,13 +148,14 @@ def out_array(
     out: Array,
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
-    inputs: Mapping[str, npt.ArrayLike | None],
+    inputs: Mapping[str, Array | None],
     *,
     in_place: Sequence[str] = (),
 ) -> Array:
     """An array for the result: of this shape and dtype, writable, apart from all inputs.
 
-    It may be the very memory of the inputs that `in_place` names.
+    It may be the very memory of the inputs that `in_place` names. The inputs are as `array` returns
+    them, once: what only can be made an array may share out's memory, or be another one each time.
     """
     if type(out) is not np.ndarray and (
         not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray)
@@ -156,7 +171,7 @@ def out_array(
     if not flags.aligned or not (flags.forc or not out.size or not _repeats(out)):
         raise ValueError("out is unaligned or repeats memory: wanted an ordinary array")
     for name, other in inputs.items():
-        if not isinstance(other, np.ndarray) or (other is out and name in in_place):
+        if other is None or (other is out and name in in_place):
             continue
         if not overlaps(out, other):
             continue

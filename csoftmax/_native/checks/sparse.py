@@ -17,25 +17,33 @@ _INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
 
 def is_sparse(value: Any) -> bool:
     """Whether this is a matrix or array of scipy.sparse, which is not imported for that."""
-    return not isinstance(value, np.ndarray) and hasattr(value, "tocsr")
+    # looked for in the class: a data frame may have a column of this name
+    return not isinstance(value, np.ndarray) and hasattr(type(value), "tocsr")
 
 
-def sparse_features(value: Any, W: Array) -> Csr:
+def parts(name: str, value: Any) -> dict[str, Array]:
+    """The arrays that a matrix lies in, each converted once: itself, or its parts as CSR."""
+    if not is_sparse(value):
+        return {name: array(name, value)}
+    csr = value if getattr(value, "format", None) == "csr" else value.tocsr()
+    names = {f"{name}.{field}": field for field in Csr._fields[:3]}
+    return {part: array(part, getattr(csr, field)) for part, field in names.items()}
+
+
+def sparse_features(parts: dict[str, Array], shape: tuple[int, ...], W: Array) -> Csr:
     """X (N, D) as CSR: values as in `features`, indices of 32 or 64 bits.
 
     `sparse_entries` is to follow, when it is known which rows are in use.
     """
-    features_shape(value.shape, W)
-    X = value if getattr(value, "format", None) == "csr" else value.tocsr()
-    parts = {name: array(f"X.{name}", getattr(X, name)) for name in ("data", "indices", "indptr")}
+    features_shape(shape, W)
     for name, part in parts.items():
         if part.ndim != 1:
-            raise ValueError(f"X.{name} has shape {part.shape}: wanted a vector")
+            raise ValueError(f"{name} has shape {part.shape}: wanted a vector")
     data, indices, indptr = parts.values()
     for name, part in parts.items():
-        if name != "data" and part.dtype.kind not in "iu":
-            raise TypeError(f"X.{name} has dtype {part.dtype}: wanted integers")
-    n_rows = int(value.shape[0])
+        if part is not data and part.dtype.kind not in "iu":
+            raise TypeError(f"{name} has dtype {part.dtype}: wanted integers")
+    n_rows = int(shape[0])
     if len(indptr) != n_rows + 1:
         raise ValueError(
             f"X.indptr has {len(indptr)} elements: wanted {n_rows + 1}, one more than rows of X"
