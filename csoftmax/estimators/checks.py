@@ -33,6 +33,9 @@ BLOCK_BYTES = 4 << 20
 #: but so many rows at least, so that what a block costs beside its rows does not count
 MIN_ROWS = 64
 
+#: what dense X may be made of; all others become float64
+DENSE = (np.float64, np.float32, np.uint8, np.bool_)
+
 #: how far the sum of a row of probabilities may be from 1: float16 is this coarse
 SUM_TOLERANCE = 1e-3
 
@@ -73,14 +76,39 @@ def callables(given: Any) -> list[Any]:
 
 def features(estimator: Any, X: Any, *, reset: bool) -> Any:
     """X as an array of float64, float32, uint8 or bool of any layout, or as CSR of floats."""
-    dtype: Any = [np.float64, np.float32, np.uint8, np.bool_]
-    sparse = bool(issparse(X))  # not by its methods: a data frame's column may be called tocsr
-    if sparse:
+    checks.present("X", X)
+    dtype: Any = list(DENSE)
+    if issparse(X):
         narrow = X.dtype in (np.uint8, np.bool_)
         dtype = np.float32 if narrow else [np.float64, np.float32]
+    elif hasattr(type(X), "columns"):
+        dtype = frame_dtype(X)
+    else:  # scikit-learn would see no dtype but NumPy's, and make float64 of a float32 tensor
+        X = checks.as_array("X", X)
+        if X.dtype.kind == "V":  # bfloat16, or records
+            X = checks.array("X", X)
     return validate_data(
         estimator, X, reset=reset, accept_sparse="csr", dtype=dtype, ensure_all_finite=False
     )
+
+
+def frame_dtype(X: Any) -> np.dtype[Any]:
+    """What a data frame is to become: what NumPy makes of its columns' dtypes, if it is in `DENSE`.
+
+    Columns that may have missing values become floats, for NaN to tell of them.
+    """
+    given: Any = getattr(X, "dtypes", None)
+    if hasattr(given, "__array__"):  # pandas, with dtypes of its own beside NumPy's
+        dtypes = [getattr(d, "numpy_dtype", getattr(d, "subtype", d)) for d in given]
+        nullable = any(not isinstance(d, np.dtype) for d in given)
+    else:  # Polars and Arrow: as they turn themselves into an array, but for what is missing
+        dtypes, nullable = [np.asarray(X[:0]).dtype], True
+    if not dtypes or not all(isinstance(d, np.dtype) and d.kind in "biuf" for d in dtypes):
+        return np.dtype(np.float64)  # scikit-learn refuses it, or finds numbers in objects
+    common = np.result_type(*dtypes)
+    if common not in DENSE:
+        return np.dtype(np.float64)
+    return np.result_type(common, np.float32) if nullable else np.dtype(common)
 
 
 def arithmetic(X: Any) -> np.dtype[Any]:
@@ -142,6 +170,7 @@ def labels_or_probabilities(estimator: Any, y: Any, X: Any) -> tuple[Array, bool
     name = type(estimator).__name__
     if y is None:
         raise ValueError(f"This {name} estimator requires y to be passed, but the target y is None")
+    checks.present("y", y)
     shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
     soft = len(shape) == 2 and shape[1] > 1
     if soft:
@@ -246,6 +275,7 @@ def sample_weights(value: Any, X: Any) -> Array | None:
     """Weights of the rows in float64, none negative, not all zero."""
     if value is None:
         return None
+    checks.present("sample_weight", value)
     weights: Array = _check_sample_weight(value, X, dtype=np.float64)
     if (negative := weights < 0).any():
         at = int(negative.argmax())
