@@ -50,7 +50,8 @@ def softmax_loss(
         Features. float32, float64 and uint8 (bool, too) of any layout are read where they lie,
         read-only and memory-mapped arrays included: rows of W's dtype in place, all others by
         blocks of rows through scratch. Other dtypes, other byte orders and unaligned arrays are
-        copied to W's dtype first.
+        copied to W's dtype first. Tensors of PyTorch, arrays of JAX, data frames and all else that
+        NumPy sees without a copy count as the arrays that it sees.
         SciPy CSR matrices and arrays, too, with values of these dtypes and int32 or int64 indices,
         which are read where they lie. Other sparse formats are converted (`X.tocsr()`), and rows
         whose indices are not sorted are sorted in a copy, at each call.
@@ -89,12 +90,13 @@ def softmax_loss(
     ------
     TypeError
         For arrays that are masked, sparse (but X), complex or of objects, W of another dtype, rows
-        or sparse indices that are no integers, `out` of another dtype.
+        or sparse indices that are no integers, `out` of another dtype; for what is not in memory
+        (HDF5, Zarr, Dask, lazy data frames, a GPU's): nothing is loaded whole in silence.
     ValueError
         For shapes that do not fit, no rows, a label that is no class (its row is named), sparse
         indices that are no feature or row bounds that are none (of the rows in use), weights
         that are negative, not finite or all 0, options out of range, an `out` that is read-only or
-        overlaps an input.
+        lies in memory of an input, whatever kind of object that is.
 
     Notes
     -----

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from csoftmax._native import checks, threads
 from csoftmax._native.csr import Csr
 
 Array = npt.NDArray[Any]
+
+_OPTIONS = operator.itemgetter("rows", "bias", "shift", "scale")
 
 
 class LinearData:
@@ -29,17 +32,18 @@ class LinearData:
         scale: npt.ArrayLike | None,
         **others: npt.ArrayLike | None,
     ) -> None:
-        more = checks.arrays(rows=rows, bias=bias, shift=shift, scale=scale, **others)
-        rows, bias, shift, scale = (more[name] for name in ("rows", "bias", "shift", "scale"))
-        W, features = checks.array("W", W), checks.parts("X", X)
+        sparse = checks.is_sparse(X)
+        parts = checks.parts("X", X) if sparse else {"X": X}
+        given = {"rows": rows, "bias": bias, "shift": shift, "scale": scale, **others}
         #: the arrays of the call, from which all that the kernels read is made
-        self.inputs = {"W": W, **features, **more}
-        self.W = checks.coefficients(W)
+        self.inputs = inputs = checks.arrays({"W": W, **parts, **given})
+        rows, bias, shift, scale = _OPTIONS(inputs)
+        self.W = checks.coefficients(inputs["W"])
         self.X: Array | Csr
-        if checks.is_sparse(X):
-            self.X = checks.sparse_features(features, X.shape, self.W)
+        if sparse:
+            self.X = checks.sparse_features(parts, X.shape, self.W)
         else:
-            self.X = checks.features(features["X"], self.W)
+            self.X = checks.features(inputs["X"], self.W)
         #: rows of X, and those in use
         self.n_source_rows = self.X.shape[0]
         self.rows = checks.row_indices(rows, self.n_source_rows)

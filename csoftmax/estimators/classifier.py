@@ -198,7 +198,8 @@ class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: i
         Parameters
         ----------
         X : (N, D) array_like, data frame or sparse
-            Features.
+            Features, in memory. Data frames and tensors count as the arrays that NumPy makes of
+            them: of float32 if their columns are.
         y : (N,) or (N, n_classes) array_like
             Labels of any type that sorts, or floating-point probabilities of the classes 0, 1,
             and so on, with sum 1.

@@ -36,9 +36,15 @@ def array(name: str, value: npt.ArrayLike) -> Array:
     return result
 
 
-def arrays(**values: npt.ArrayLike | None) -> dict[str, Any]:
-    """Arguments by name, each converted once: `out_array` has to see what is computed with."""
-    return {name: None if value is None else array(name, value) for name, value in values.items()}
+def arrays(values: Mapping[str, npt.ArrayLike | None]) -> dict[str, Any]:
+    """Arguments by name, each converted once: `out_array` has to see what is computed with.
+
+    Of arrays, nothing is checked yet: a call of a microsecond counts.
+    """
+    return {
+        name: value if value is None or type(value) is np.ndarray else array(name, value)
+        for name, value in values.items()
+    }
 
 
 def as_array(name: str, value: Any) -> Array:
