@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import random
 import statistics
 import subprocess
@@ -203,7 +202,8 @@ def contestants(before: Path | None) -> dict[str, list[Contestant]]:
 @contextmanager
 def busy(number: int) -> Iterator[None]:
     """Processes that compute."""
-    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)]
+    program = [sys.executable, "-c", "while True: pass"]
+    processes = [subprocess.Popen(program) for _ in range(number)]
     try:
         yield
     finally:
@@ -237,7 +237,8 @@ def measure(scene: Scene, name: str, entrants: dict[str, list[Contestant]]) -> d
 def table(rows: dict[str, dict[str, float]]) -> str:
     """Milliseconds, and how csoftmax compares."""
     names = list(next(iter(rows.values())))
-    lines = [f"| ms | {' | '.join(names)} | of the best | x NumPy |", "|---" * (len(names) + 3) + "|"]
+    lines = [f"| ms | {' | '.join(names)} | of the best | x NumPy |"]
+    lines.append("|---" * (len(names) + 3) + "|")
     for name, found in rows.items():
         best = min(seconds for key, seconds in found.items() if key not in ("csoftmax", "NumPy"))
         cells = [f"{1e3 * found[key]:.2f}" for key in names]
@@ -260,7 +261,7 @@ def main() -> None:
         return serve(options.serve)
     from csoftmax import bench
 
-    text = [f"{bench.machine('scikit-learn', 'torch')}; {platform.node() and date.today()}."]
+    text = [f"{bench.machine('scikit-learn', 'torch')}; {date.today()}."]
     with ExitStack() as ends:
         entrants = contestants(options.before)
         for pair in entrants.values():

@@ -1,8 +1,8 @@
 """Blocks and strips -> whole arrays: the loops over threads. Trusts its input (_native/checks).
 
 One function per pass over the data. Each fills in a job (jobs.h), plans it by its shape alone, and
-hands its units of work to threads (threads.pxi); what a unit does is plain C (kernels.h). All memory
-is allocated before; sums over units are merged in a fixed order.
+hands its units of work to threads (threads.pxi); what a unit does is plain C (kernels.h). All
+memory is allocated before; sums over units are merged in a fixed order.
 
 Arrays come as objects, whose dtype float32 or float64 is told by the size of an element. Typed
 memoryviews would cost a call of a few rows more than its work does: 0.13 us for each array, 0.3 us

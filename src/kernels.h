@@ -7,9 +7,9 @@
  *   panels.h       the two skinny products on one block of rows
  *   strips.h       from arrays of rows to strips and back; the row functions on arrays
  *   loss_strips.h  the losses on arrays of scores
- *   blocks.h       from X, whatever it is made of, to blocks of rows, and a pass over a slot of
- * them sparse.h       the same from CSR rows, with the two products for them peaks.h        how
- * fast this machine reads, multiplies and adds
+ *   blocks.h       from X, whatever it is made of, to a pass over a slot of blocks of rows
+ *   sparse.h       the same from CSR rows, with the two products for them
+ *   peaks.h        how fast this machine reads, multiplies and adds
  *
  * In these files `real` is float or double, `sint` the signed integer of its size, and FN(name) a
  * name of its own for each of the two. No Python, no threads and no malloc below this line.
