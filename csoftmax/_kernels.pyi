@@ -36,6 +36,9 @@ def row_function(
     axes: tuple[int, ...] | None,
     n_threads: int,
 ) -> None: ...
+def weighted_logsumexp(
+    x: _Reals, b: _Reals, out: _Reals, sign: _Reals | None, n_threads: int
+) -> None: ...
 def row_losses(
     loss: int,
     z: _Reals,

@@ -18,6 +18,9 @@
  *   3. plus k ln 2 and c / u.
  *   +inf gives +inf, NaN gives NaN.
  *
+ * log|u + c| for a sum u and what rounding took from it, c: steps 2 and 3; subnormal u times 2^64
+ * before. 0 gives -inf.
+ *
  * Worst errors seen, in units in the last place, and where (tests/test_exp.py looks again):
  *
  *                             without FMA                        with FMA (v3, v4)
@@ -39,6 +42,7 @@
 #undef EXPONENT_BIAS
 #undef SQRT_HALF_BITS
 #undef ONE_BITS
+#undef LEAST_NORMAL
 #if IS_DOUBLE
 #define LOW -746.0
 #define LN2_HI 0x1.62e42fee00000p-1
@@ -50,6 +54,7 @@
 #define EXPONENT_BIAS 1023
 #define SQRT_HALF_BITS 0x3fe6a09e667f3bcdLL
 #define ONE_BITS 0x3ff0000000000000LL
+#define LEAST_NORMAL 0x1p-1022
 #else
 #define LOW -104.0f
 #define LN2_HI 0x1.62e400p-1f
@@ -61,6 +66,7 @@
 #define EXPONENT_BIAS 127
 #define SQRT_HALF_BITS 0x3f3504f3
 #define ONE_BITS 0x3f800000
+#define LEAST_NORMAL 0x1p-126f
 #endif
 #define LOG2E ((real)0x1.71547652b82fep0)
 
@@ -92,9 +98,8 @@ INLINE vec FN(vexp)(vec x) {
     return p * scale * (real)SCALE_BACK;
 }
 
-INLINE vec FN(vlog1p)(vec x) {
-    vec u = x + (real)1;
-    vec c = (x - (u - (real)1)) / u;
+/* log(u) + rest, for positive u that is a normal number */
+INLINE vec FN(log_normal)(vec u, vec rest) {
     /* exponent and mantissa of u, with the mantissa in [sqrt(1/2), sqrt(2)) */
     ivec bits = (ivec)u + (ONE_BITS - SQRT_HALF_BITS);
     ivec k = (bits >> MANTISSA_BITS) - EXPONENT_BIAS;
@@ -120,9 +125,23 @@ INLINE vec FN(vlog1p)(vec x) {
     vec half_square = f * f * (real)0.5;
     /* k as a real: it is small, so the rounding trick works backwards, too */
     vec exponent = (vec)(k + (ivec)FN(splat)((real)ROUND)) - (real)ROUND;
-    vec log_u = exponent * (real)LN2_HI -
-                ((half_square - (s * (half_square + R) + (exponent * (real)LN2_LO + c))) - f);
-    return FN(select)(x < (real)INFINITY, log_u, x); /* inf and NaN are their own log1p here */
+    return exponent * (real)LN2_HI -
+           ((half_square - (s * (half_square + R) + (exponent * (real)LN2_LO + rest))) - f);
+}
+
+INLINE vec FN(vlog1p)(vec x) {
+    vec u = x + (real)1;
+    vec log = FN(log_normal)(u, (x - (u - (real)1)) / u);
+    return FN(select)(x < (real)INFINITY, log, x); /* inf and NaN are their own log1p here */
+}
+
+INLINE vec FN(vlog)(vec u, vec c) {
+    vec size = FN(select)(u < 0, -u, u);
+    ivec tiny = size < (real)LEAST_NORMAL;
+    vec log = FN(log_normal)(FN(select)(tiny, size * (real)0x1p64, size), c / u);
+    log -= FN(keep)(tiny, FN(splat)((real)(64 * 0x1.62e42fefa39efp-1)));
+    log = FN(select)(size == 0, FN(splat)(-INFINITY), log);
+    return FN(select)(size < (real)INFINITY, log, size);
 }
 
 /* a multiple of V numbers; for the tests */

@@ -20,7 +20,9 @@ typedef struct {
 typedef struct {
     int function;
     ptrdiff_t outer, n, inner;
-    cube x, y, out; /* y: second input of SOFTMAX_BACKWARD (the softmax), else the same as x */
+    cube x, y, out; /* y: second input of SOFTMAX_BACKWARD (the softmax), weights of a LOGSUMEXP
+                       that has them (logsumexp.h), else the same as x */
+    void *sign;     /* of each sum with weights, or NULL */
     int form;
     ptrdiff_t units, bundled; /* bundled: rows that may be taken together */
 } row_job;

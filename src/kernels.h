@@ -7,6 +7,7 @@
  *   panels.h       the two skinny products on one block of rows
  *   strips.h       from arrays of rows to strips and back; the row functions on arrays
  *   loss_strips.h  the losses on arrays of scores
+ *   logsumexp.h    a sum of exponentials with weights, on strips and on arrays
  *   blocks.h       from X, whatever it is made of, to a pass over a slot of blocks of rows
  *   sparse.h       the same from CSR rows, with the two products for them
  *   peaks.h        how fast this machine reads, multiplies and adds
@@ -49,6 +50,7 @@
 #include "panels.h"
 #include "strips.h"
 #include "loss_strips.h"
+#include "logsumexp.h"
 #include "blocks.h"
 #include "sparse.h"
 #include "peaks.h"
@@ -70,6 +72,7 @@
 #include "panels.h"
 #include "strips.h"
 #include "loss_strips.h"
+#include "logsumexp.h"
 #include "blocks.h"
 #include "sparse.h"
 #include "peaks.h"

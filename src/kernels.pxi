@@ -19,6 +19,7 @@ cdef extern from "kernels.h" nogil:
         int function
         ptrdiff_t outer, n, inner, units
         cube x, y, out
+        void *sign
 
     ctypedef struct target_spec:
         const int64_t *index
@@ -84,6 +85,10 @@ cdef extern from "kernels.h" nogil:
     size_t plan_rows_f64(row_job *job)
     void row_unit_f32(const row_job *job, ptrdiff_t unit, float *scratch)
     void row_unit_f64(const row_job *job, ptrdiff_t unit, double *scratch)
+    size_t plan_logsumexp_f32(row_job *job)
+    size_t plan_logsumexp_f64(row_job *job)
+    void logsumexp_unit_f32(const row_job *job, ptrdiff_t unit, float *scratch)
+    void logsumexp_unit_f64(const row_job *job, ptrdiff_t unit, double *scratch)
     size_t plan_losses_f32(loss_job *job)
     size_t plan_losses_f64(loss_job *job)
     void loss_unit_f32(const loss_job *job, ptrdiff_t unit, float *scratch)

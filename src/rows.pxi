@@ -14,6 +14,18 @@ cdef void row_double(const void *job, int _stage, ptrdiff_t unit, char *scratch)
     row_unit_f64(<const row_job *> job, unit, <double *> scratch)
 
 
+cdef void logsumexp_float(
+    const void *job, int _stage, ptrdiff_t unit, char *scratch
+) noexcept nogil:
+    logsumexp_unit_f32(<const row_job *> job, unit, <float *> scratch)
+
+
+cdef void logsumexp_double(
+    const void *job, int _stage, ptrdiff_t unit, char *scratch
+) noexcept nogil:
+    logsumexp_unit_f64(<const row_job *> job, unit, <double *> scratch)
+
+
 cdef void loss_float(const void *job, int _stage, ptrdiff_t unit, char *scratch) noexcept nogil:
     loss_unit_f32(<const loss_job *> job, unit, <float *> scratch)
 
@@ -81,6 +93,32 @@ def row_function(
     else:
         scratch = plan_rows_f64(&job)
         run(row_double, &job, job.units, scratch, n_threads)
+
+
+def weighted_logsumexp(
+    object x,                       # IN (outer, n, inner) reals of any strides
+    object b,                       # IN as x: weights
+    object out,                     # OUT (outer, inner) contiguous: log|sum(b exp(x))|
+    object sign,                    # OUT as out: signs of the sums; None: NaN where one is negative
+    int n_threads,
+):
+    cdef row_job job
+    cdef view seen
+    cdef size_t scratch
+    memset(&job, 0, sizeof(job))
+    job.function = LOGSUMEXP
+    see(x, &seen)
+    job.outer, job.n, job.inner = seen.shape[0], seen.shape[1], seen.shape[2]
+    look(&job.x, x, (0, 1, 2), job.outer, job.n, job.inner)
+    look(&job.y, b, (0, 1, 2), job.outer, job.n, job.inner)
+    look(&job.out, out, None, job.outer, 1, job.inner)
+    job.sign = vector(sign, job.outer * job.inner, seen.itemsize)
+    if seen.itemsize == sizeof(float):
+        scratch = plan_logsumexp_f32(&job)
+        run(logsumexp_float, &job, job.units, scratch, n_threads)
+    else:
+        scratch = plan_logsumexp_f64(&job)
+        run(logsumexp_double, &job, job.units, scratch, n_threads)
 
 
 cdef int aim(

@@ -111,6 +111,21 @@ class Layout:
         copy[...] = x
         return copy
 
+    def cube(self, x: Array) -> Array:
+        """An array that broadcasts to this shape, as (outer, n, inner): a view, or a copy.
+
+        The stride between a row's elements is theirs, or 0, or rows are not long.
+        """
+        order = self.order if self.form == "moved" else tuple(range(len(self.shape)))
+        if self.form == "F":
+            order = order[::-1]
+        elif self.axes is not None:
+            order = tuple(k for k in self.axes if k >= 0)
+        result = np.broadcast_to(x, self.shape).transpose(order).reshape(self.dims)
+        if self.dims[1] > _LONGEST_APART and result.strides[1] not in (0, result.itemsize):
+            result = np.ascontiguousarray(result)
+        return result
+
     def empty_sums(self, dtype: np.dtype[Any]) -> Array:
         """A new array of one number for each slice, contiguous in the order of the cube."""
         return np.empty(self.sums_shape, dtype, "F" if self.form == "F" else "C")

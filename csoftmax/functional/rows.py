@@ -120,68 +120,6 @@ def log_softmax(
     return _same_shape("log_softmax", checks.array("x", x), axis, out, n_threads)
 
 
-def logsumexp(
-    a: npt.ArrayLike,
-    axis: int | tuple[int, ...] | None = None,
-    keepdims: bool = False,
-    *,
-    n_threads: int | None = None,
-) -> Any:
-    """Logarithm of the sum of exponentials of `a` along `axis`, as `scipy.special.logsumexp`.
-
-        logsumexp(a) = m + log1p(sum of exp(a[j] - m) over all j but one with a[j] = m = max(a))
-
-    Parameters
-    ----------
-    a : array_like
-        Real numbers of any shape, strides and byte order.
-    axis : int, tuple of int or None, optional
-        Axis or axes to sum over; None (the default): all.
-    keepdims : bool, optional
-        Keep the axes summed over, with length 1.
-    n_threads : int, optional
-        At most that many threads; None: all that the process may use. The result is the same.
-
-    Returns
-    -------
-    ndarray or scalar
-        Of a's dtype if floating, else float64.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As for `softmax`; but a sum over nothing is -inf.
-
-    Notes
-    -----
-    A NaN gives NaN, else +inf gives inf, and -inf alone gives -inf, as SciPy.
-    (SciPy's weights `b` and `return_sign` are not here.)
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from csoftmax import logsumexp
-    >>> float(logsumexp([1000.0, 1000.0]) - 1000.0)  # log(2), but for the digits that 1000 takes
-    0.693147180559...
-    """
-    array = checks.array("a", a)
-    dtype = checks.result_dtype(array.dtype)
-    axes = checks.axes(axis, array.ndim)
-    n_threads = threads.resolve(n_threads, array.size * threads.NS_PER_LOGIT)
-    seen = layout(array, axes)
-    if array.size == 0:
-        result = np.full(seen.sums_shape, -np.inf, dtype)
-    else:
-        compute = checks.kernel_dtype(dtype)
-        result = seen.empty_sums(compute)
-        _run("logsumexp", seen.fitting(array, compute), None, result, seen, n_threads)
-        if dtype != compute:
-            result = checks.native(result, dtype)
-    if keepdims:
-        result = np.expand_dims(result, axes) if array.ndim else result[None]  # as SciPy
-    return result if result.ndim else result[()]
-
-
 def softmax_backward(
     grad_output: npt.ArrayLike,
     output: npt.ArrayLike,

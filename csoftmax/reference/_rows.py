@@ -41,18 +41,64 @@ def log_softmax(x: ArrayLike, axis: Axis = None) -> Array:
         return np.asarray(x - m - _log_sum(x, m, axis))[()]
 
 
-def logsumexp(a: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Return log(sum(exp(a))) = m + log(sum(exp(a - m))), m the maximum; of nothing log(0) = -inf.
+def logsumexp(
+    a: ArrayLike,
+    axis: Axis = None,
+    b: ArrayLike | None = None,
+    keepdims: bool = False,
+    return_sign: bool = False,
+) -> Any:
+    """Return log(sum(b exp(a))) = m + log(sum(b exp(a - m))), m the maximum where b is not 0.
+
+    Of nothing it is log(0) = -inf. With `return_sign` it is log|sum|, and the sum's sign is
+    returned, too; without it is NaN where the sum is negative. As in SciPy what has weight 0 adds
+    nothing to a finite result, and b exp(a) to an infinite one: NaN, if a is inf or NaN.
 
     Examples
     --------
     >>> print(logsumexp([1000.0, 1000.0]))
     1000.6931471805599
+    >>> print(*logsumexp([1000.0, 1000.0], b=[1.0, -2.0], return_sign=True))
+    1000.0 -1.0
     """
-    a = np.atleast_1d(float64(a))
-    m = _finite_or_0(np.max(a, axis=axis, keepdims=True, initial=-np.inf))
-    lse = m + _log_sum(a, m, axis)
-    return (lse if keepdims else np.squeeze(lse, axis=axis))[()]
+    a, b = np.broadcast_arrays(float64(a), 1.0 if b is None else float64(b))
+    a, b = np.atleast_1d(a), np.atleast_1d(b)
+    m, total, lse = _weighted_log_sum(a, b, axis)
+    sign = np.sign(total)
+    beyond = _infinite_part(a, b, axis)
+    replaced = ~np.isfinite(lse) & ((beyond != 0) | (m == -np.inf))
+    with np.errstate(divide="ignore"):
+        lse = np.where(replaced, np.log(np.abs(beyond)), lse)
+    sign = np.where(replaced, np.sign(beyond), sign)
+    if not a.size:
+        sign = np.sign(lse)  # SciPy's
+    if not return_sign:
+        lse = np.where((sign < 0) & (a.size > 0), np.nan, lse)
+    kept = [x if keepdims else np.squeeze(x, axis=axis) for x in (lse, sign)]
+    return (kept[0][()], kept[1][()]) if return_sign else kept[0][()]
+
+
+def _weighted_log_sum(a: Array, b: Array, axis: Axis) -> tuple[Array, Array, Array]:
+    """Return m, the sum of b exp(a - m), and m + log|sum|."""
+    z = np.where(b == 0, -np.inf, a)
+    m = np.max(z, axis=axis, keepdims=True, initial=-np.inf)
+    shift, is_max = _finite_or_0(m), z == m
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        ties = np.sum(np.where(is_max, b, 0.0), axis=axis, keepdims=True)
+        others = np.where(is_max, 0.0, b * np.exp(z - shift))
+        others = np.sum(others, axis=axis, keepdims=True)
+        total = ties + others
+        near_1 = np.abs(total - 1.0) < 0.5
+        log = np.where(near_1, np.log1p(ties - 1.0 + others), np.log(np.abs(total)))
+    return m, total, m + log
+
+
+def _infinite_part(a: Array, b: Array, axis: Axis) -> Array:
+    """Return the sum of those b exp(a) that are inf or NaN, where finite a do not overflow."""
+    e = np.where(np.isfinite(a), 1.0, np.where(a == -np.inf, 0.0, a))
+    with np.errstate(invalid="ignore"):
+        terms = np.where(np.isfinite(b), np.sign(b), b) * e
+        return np.sum(np.where(np.isfinite(terms), 0.0, terms), axis=axis, keepdims=True)
 
 
 def _finite_or_0(m: Array) -> Array:

@@ -276,8 +276,8 @@ def test_any_positive_n_threads(function, n_threads):
 
 @pytest.mark.parametrize("option", ["out", "n_threads"])
 def test_options_stand_by_their_names_alone(function, option):
-    n_positional = {"logsumexp": 3, "softmax_backward": 3}.get(function, 2)
-    args = (*inputs(function, np.ones(3)), 0, False)[:n_positional]
+    n_positional = {"logsumexp": 5, "softmax_backward": 3}.get(function, 2)
+    args = (*inputs(function, np.ones(3)), 0, None, False, False)[:n_positional]
     getattr(csoftmax, function)(*args)
     with pytest.raises(TypeError, match=re.escape("positional argument")):
         getattr(csoftmax, function)(*args, None)

@@ -157,7 +157,7 @@ def test_logsumexp_of_each_layout_and_axis(layout, dtype):
     for shape in SHAPES[1:]:
         x = frozen(LAYOUTS[layout](logits(shape, dtype)))
         for axis, keepdims in itertools.product(axis_choices(x.ndim), (False, True)):
-            result = csoftmax.logsumexp(x, axis, keepdims)
+            result = csoftmax.logsumexp(x, axis, keepdims=keepdims)
             expected = expected_of("logsumexp", shape, dtype, axis=axis, keepdims=keepdims)
             check(result, expected, dtype, (shape, axis, keepdims))
 
@@ -338,7 +338,7 @@ def test_empty(function, shape, axis, dtype):
 def test_logsumexp_of_nothing_is_minus_infinity(shape, axis, keepdims):
     """As SciPy for one axis; SciPy has an IndexError or another shape for several or for none."""
     x = np.empty(shape, "f4")
-    result = csoftmax.logsumexp(x, axis, keepdims)
+    result = csoftmax.logsumexp(x, axis, keepdims=keepdims)
     assert result.dtype == np.float32
     assert result.shape == np.sum(x, axis, keepdims=keepdims).shape
     assert (result == -np.inf).all()
