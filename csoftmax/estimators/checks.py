@@ -23,7 +23,6 @@ from csoftmax.estimators.sklearn import (
     column_or_1d,
     issparse,
     validate_data,
-    validate_parameter_constraints,
 )
 
 Array = npt.NDArray[Any]
@@ -50,25 +49,6 @@ def threads(n_jobs: int | None) -> int | None:
     if n_jobs == 0:
         raise ValueError("n_jobs is 0: wanted None, a positive number of threads, or -1 for all")
     return max(1, default() + 1 + n_jobs)
-
-
-def options(estimator: Any) -> None:
-    """Refuse parameters that `_parameter_constraints` do not allow.
-
-    As scikit-learn's `_validate_params`, which spends half of its time to find their names.
-    """
-    constraints = estimator._parameter_constraints
-    given = {name: getattr(estimator, name) for name in constraints}
-    validate_parameter_constraints(constraints, given, type(estimator).__name__)
-
-
-def callables(given: Any) -> list[Any]:
-    """The callbacks as a list."""
-    callbacks = [] if given is None else [given] if callable(given) else list(given)
-    for callback in callbacks:
-        if not callable(callback):
-            raise TypeError(f"callbacks has {callback!r}: wanted callables")
-    return callbacks
 
 
 # ---- X -----------------------------------------------------------------------------------------
@@ -263,7 +243,11 @@ def partial_classes(estimator: Any, given: Any, n_columns: int | None) -> Array:
 
 def known_labels(y: Array, classes: Array) -> npt.NDArray[np.int64]:
     """Index of each label in the sorted classes."""
-    index = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    wanted = y
+    if y.dtype.kind in "iu" and classes.dtype.kind in "iu":
+        # int64 and uint64 would meet in float64; what wraps here is found to be unequal below
+        wanted = y.astype(classes.dtype, copy=False)
+    index = np.minimum(np.searchsorted(classes, wanted), len(classes) - 1)
     unknown = classes[index] != y
     if np.any(unknown):
         at = int(np.argmax(unknown))

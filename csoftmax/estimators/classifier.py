@@ -13,15 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from csoftmax.estimators import checks as fit_checks
-from csoftmax.estimators import training
-from csoftmax.estimators.prediction import Predictions
+from csoftmax.estimators import parameters, training
+from csoftmax.estimators.callbacks import FitTask
+from csoftmax.estimators.parameters import Parameters
+from csoftmax.estimators.prediction import Predictions, dense
 from csoftmax.estimators.sklearn import (
     BaseEstimator,
+    CallbackSupportMixin,
     ClassifierMixin,
     ConvergenceWarning,
     Interval,
     StrOptions,
     check_random_state,
+    with_callbacks,
 )
 from csoftmax.estimators.training import (
     CheckedObjective,
@@ -38,7 +42,13 @@ Array = npt.NDArray[Any]
 Callback = Callable[[FitProgress], Any]
 
 
-class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class SoftmaxClassifier(
+    Parameters,
+    CallbackSupportMixin,  # type: ignore[misc]
+    Predictions,
+    ClassifierMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
+):
     """Softmax (multinomial logistic) regression, with the model of LogisticRegression.
 
     It minimises, with the intercept free of penalty,
@@ -70,7 +80,7 @@ class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: i
         not 0 ("newton-cg" is for l2). "sgd" takes mini-batches, with the options of `SGD()`, or of
         the `csoftmax.SGD` that is given; it comes near the optimum and stops for other reasons.
     max_iter : int, default=1000
-        Most iterations of the solver.
+        Most iterations of the solver; with 0 the model is that which `fit` would start from.
     standardize : bool, default=False
         Fit on (X - mean) / std, which is never made: X stays as it is, CSR stays sparse. Mean and
         standard deviation are weighted by `sample_weight`; without an intercept there is no shift;
@@ -93,10 +103,12 @@ class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: i
     callbacks : callable or list of callables, default=None
         Each is called after an iteration with an object that has `iteration`, `loss`, `gradient`,
         `passes`, `seconds`, `coef` and `intercept`. If one returns True, the fit ends there.
+        `set_callbacks` is for those of scikit-learn (from 1.9 on), which are told of the same
+        iterations.
 
     Attributes
     ----------
-    coef_ : (n_classes, n_features) or (1, n_features) ndarray
+    coef_ : (n_classes, n_features) or (1, n_features) ndarray, or CSR after `sparsify`
         In the dtype of the arithmetic.
     intercept_ : (n_classes,) or (1,) ndarray
         Zeros without `fit_intercept`.
@@ -124,7 +136,8 @@ class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: i
     are converted to it. Same bits for any number of threads.
 
     NaN and infinities are not looked for in advance: the first pass over X finds them.
-    Not here: `penalty` (use `l1_ratio`, and `C=numpy.inf` for none), `dual`, `intercept_scaling`.
+    Not here: `penalty` as a parameter (use `l1_ratio`, and `C=numpy.inf` for none), `dual`,
+    `intercept_scaling`, `multi_class`.
 
     Examples
     --------
@@ -149,7 +162,7 @@ class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: i
         "fit_intercept": ["boolean"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "solver": [StrOptions({"auto", "lbfgs", "newton-cg", "sgd"}), SGD],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
         "standardize": ["boolean"],
         "label_smoothing": [Interval(Real, 0, 1, closed="both")],
         "warm_start": ["boolean"],
@@ -192,6 +205,11 @@ class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: i
         self.n_jobs = n_jobs
         self.callbacks = callbacks
 
+    @property
+    def penalty(self) -> str | None:
+        """What LogisticRegression calls the penalty: "l1", "l2", "elasticnet" or None."""
+        return parameters.penalty(self.C, self.l1_ratio)
+
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SoftmaxClassifier:
         """Fit the model to rows X and their targets.
 
@@ -221,27 +239,9 @@ class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: i
         ConvergenceWarning
             If `max_iter` iterations did not suffice for `tol`.
         """
-        callbacks = self._check_options()
-        objective, l1, classes, seen, scaling = self._problem(X, y, sample_weight)
-        theta = self._start(objective, classes, scaling, warm=self.warm_start)
-        model = partial(scaling.raw, fit_intercept=self.fit_intercept)
-        recorder = Recorder(model, callbacks, self.verbose > 0)
-        try:
-            solution = self._minimise(objective, theta, l1, recorder)
-        except KeyboardInterrupt:
-            if recorder.theta is not None:
-                n_iter = len(recorder.history["loss"])
-                solution = Solution(recorder.theta, n_iter, "interrupted")
-                self._keep(solution, recorder, classes, seen)
-            raise
-        if solution.stop_reason == "not finite":  # mini-batches do not look at all rows at first
-            fit_checks.finite_features(self, objective.X)
-            raise ValueError(
-                f"the loss is not finite in epoch {solution.n_iter} of solver={self.solver!r}: "
-                "wanted a smaller learning_rate, or standardize=True"
-            )
-        self._keep(solution, recorder, classes, seen)
-        if solution.stop_reason == "max_iter":
+        callbacks = parameters.checked(self)
+        self._fit(X, y, sample_weight, callbacks)
+        if self.stop_reason_ == "max_iter":
             self._warn()
         return self
 
@@ -268,7 +268,7 @@ class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: i
         SoftmaxClassifier
             Itself.
         """
-        self._check_options()
+        parameters.checked(self)
         first = not hasattr(self, "coef_")
         X = fit_checks.features(self, X, reset=first)
         target, soft = fit_checks.labels_or_probabilities(self, y, X)
@@ -280,7 +280,7 @@ class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: i
         weights = self._look(seen, X, target, known, sample_weight)
         scaling = seen.scaling(self.fit_intercept)
 
-        l2, l1 = self._penalties(seen)
+        l2, l1 = fit_checks.penalties(self.C, self.l1_ratio, seen.weight)
         objective = training.mean_loss(self, X, target, len(known), weights, scaling, l2)
         theta = self._start(objective, known, scaling, warm=not first)
         options = self.solver if isinstance(self.solver, SGD) else SGD()
@@ -296,6 +296,30 @@ class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: i
         self.coef_, self.intercept_ = scaling.raw(theta, self.fit_intercept)
         return self
 
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def _fit(self, X: Any, y: Any, sample_weight: Any, callbacks: list[Callback]) -> None:
+        objective, l1, classes, seen, scaling = self._problem(X, y, sample_weight)
+        theta = self._start(objective, classes, scaling, warm=self.warm_start)
+        model = partial(scaling.raw, fit_intercept=self.fit_intercept)
+        task = FitTask(self, X, y, sample_weight, classes, partial(model, theta))
+        recorder = Recorder(model, [*callbacks, task], self.verbose > 0)
+        try:
+            solution = self._minimise(objective, theta, l1, recorder)
+        except KeyboardInterrupt:
+            if recorder.theta is not None:
+                n_iter = len(recorder.history["loss"])
+                solution = Solution(recorder.theta, n_iter, "interrupted")
+                self._keep(solution, recorder, classes, seen)
+            raise
+        if solution.stop_reason == "not finite":  # mini-batches do not look at all rows at first
+            fit_checks.finite_features(self, objective.X)
+            raise ValueError(
+                f"the loss is not finite in epoch {solution.n_iter} of solver={self.solver!r}: "
+                "wanted a smaller learning_rate, or standardize=True"
+            )
+        self._keep(solution, recorder, classes, seen)
+        task.end()
+
     def _minimise(
         self, objective: CheckedObjective, theta: Array, l1: float, recorder: Recorder
     ) -> Solution:
@@ -304,21 +328,12 @@ class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: i
         if self.solver == "sgd" or isinstance(self.solver, SGD):
             how = self.solver if isinstance(self.solver, SGD) else SGD()
             random = check_random_state(self.random_state)
+            if not self.max_iter:  # nothing else looks at X
+                fit_checks.finite_features(self, objective.X)
             return sgd.minimise(objective, theta, how, random=random, **options)
         return minimise(objective, theta, newton=self.solver == "newton-cg", **options)
 
     # ---- from parameters and data to the solver -------------------------------------------------
-
-    def _check_options(self) -> list[Callback]:
-        """Refuse bad options before any work; return the callbacks as a list."""
-        fit_checks.options(self)
-        fit_checks.threads(self.n_jobs)
-        if self.solver == "newton-cg" and self.l1_ratio > 0:
-            raise ValueError(
-                f"solver is 'newton-cg' and l1_ratio {self.l1_ratio:g}: "
-                "wanted l1_ratio=0 with it, or another solver"
-            )
-        return fit_checks.callables(self.callbacks)
 
     def _problem(
         self, X: Any, y: Any, sample_weight: Any
@@ -335,7 +350,7 @@ class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: i
         seen = Seen()
         weights = self._look(seen, X, target, classes, sample_weight)
         scaling = seen.scaling(self.fit_intercept)
-        l2, l1 = self._penalties(seen)
+        l2, l1 = fit_checks.penalties(self.C, self.l1_ratio, seen.weight)
         objective = training.mean_loss(self, X, target, len(classes), weights, scaling, l2)
         objective.estimator = self
         return objective, l1, classes, seen, scaling
@@ -351,10 +366,6 @@ class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: i
             seen.moments = (seen.moments or Moments(X.shape[1])).add(X, given)
         return weights
 
-    def _penalties(self, seen: Seen) -> tuple[float, float]:
-        """l2 and l1 beside the mean loss."""
-        return fit_checks.penalties(self.C, self.l1_ratio, seen.weight)
-
     def _start(
         self, objective: CheckedObjective, classes: Array, scaling: Scaling, warm: bool
     ) -> Array:
@@ -367,7 +378,7 @@ class SoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # type: i
                 f"{self.coef_.shape[1]}: wanted as many, or warm_start=False"
             )
         coef, intercept = training.carry_over(
-            self.coef_, self.intercept_, self.classes_, classes, objective.one_row
+            dense(self.coef_), self.intercept_, self.classes_, classes, objective.one_row
         )
         return scaling.theta(coef, intercept, self.fit_intercept).astype(objective.dtype)
 

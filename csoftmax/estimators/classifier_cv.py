@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -12,8 +11,9 @@ import numpy.typing as npt
 
 from csoftmax import solvers
 from csoftmax.estimators import checks as fit_checks
-from csoftmax.estimators import sklearn, training
+from csoftmax.estimators import parameters, selection, sklearn, training
 from csoftmax.estimators.classifier import SoftmaxClassifier
+from csoftmax.estimators.parameters import Parameters
 from csoftmax.estimators.prediction import Predictions
 from csoftmax.estimators.sklearn import BaseEstimator, ClassifierMixin, Interval, StrOptions
 from csoftmax.estimators.training import CheckedObjective, Moments, Scaling
@@ -22,7 +22,12 @@ from csoftmax.solvers.lockstep import Lockstep
 Array = npt.NDArray[Any]
 
 
-class SoftmaxClassifierCV(Predictions, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class SoftmaxClassifierCV(
+    Parameters,
+    Predictions,
+    ClassifierMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
+):
     """SoftmaxClassifier that chooses C and l1_ratio by cross-validation, as LogisticRegressionCV.
 
     For each fold, each share of l1 and each C there is a model of the fold's training rows, which
@@ -44,7 +49,8 @@ class SoftmaxClassifierCV(Predictions, ClassifierMixin, BaseEstimator):  # type:
         Folds, as for LogisticRegressionCV: None for 5, a number is that of stratified folds. No
         row may be drawn twice for the same training part.
     scoring : str, callable or None, default=None
-        How held-out rows are scored; None for accuracy.
+        How held-out rows are scored; None for accuracy. NaN is never the best: with `refit` in no
+        fold, else not in its own; a UserWarning names the C.
     tol : float, default=1e-4
         Each fit ends when no element of the gradient is larger: that of the objective divided by
         C times the sum of the weights (a mean), projected where l1 holds an element at 0.
@@ -64,6 +70,9 @@ class SoftmaxClassifierCV(Predictions, ClassifierMixin, BaseEstimator):  # type:
         Threads, as for SoftmaxClassifier. The result does not depend on it.
     verbose : int, default=0
         Above 0: print a line for each pass.
+    random_state : int, RandomState instance or None, default=None
+        As for LogisticRegressionCV: for solvers that draw rows, which the one here does not, and
+        not for the folds. Those are shuffled by `cv=StratifiedKFold(shuffle=True, random_state=0)`.
 
     Attributes
     ----------
@@ -90,7 +99,7 @@ class SoftmaxClassifierCV(Predictions, ClassifierMixin, BaseEstimator):  # type:
     X and its arithmetic are as for SoftmaxClassifier, and y is labels. Names and shapes of
     attributes are those that LogisticRegressionCV has with `use_legacy_attributes=False`. Not here:
     `solver` (the models of all folds need one that goes in step: it is SoftmaxClassifier's "auto"),
-    `penalty` (use `l1_ratios`), `dual`, `intercept_scaling`, `random_state`.
+    `penalty` as a parameter (use `l1_ratios`), `dual`, `intercept_scaling`.
 
     Scores of large C depend on `tol`, here as there: where a weaker penalty changes the gradient by
     less, the model stays as it is.
@@ -127,13 +136,14 @@ class SoftmaxClassifierCV(Predictions, ClassifierMixin, BaseEstimator):  # type:
         "cv": ["cv_object"],
         "scoring": [StrOptions(set(sklearn.get_scorer_names())), callable, None],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "standardize": ["boolean"],
         "label_smoothing": [Interval(Real, 0, 1, closed="both")],
         "refit": ["boolean"],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
+        "random_state": ["random_state"],
     }
 
     def __init__(
@@ -152,6 +162,7 @@ class SoftmaxClassifierCV(Predictions, ClassifierMixin, BaseEstimator):  # type:
         refit: bool = True,
         n_jobs: int | None = None,
         verbose: int = 0,
+        random_state: Any = None,
     ) -> None:
         self.Cs = Cs
         self.l1_ratios = l1_ratios
@@ -166,6 +177,12 @@ class SoftmaxClassifierCV(Predictions, ClassifierMixin, BaseEstimator):  # type:
         self.refit = refit
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.random_state = random_state
+
+    @property
+    def penalty(self) -> str | None:
+        """What LogisticRegressionCV calls the penalty of the best C and share of l1."""
+        return parameters.penalty(self.C_, self.l1_ratio_)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> SoftmaxClassifierCV:
         """Choose C, and fit the model to rows X and their labels.
@@ -197,7 +214,7 @@ class SoftmaxClassifierCV(Predictions, ClassifierMixin, BaseEstimator):  # type:
         ConvergenceWarning
             If `max_iter` iterations did not suffice for `tol` in some of the fits.
         """
-        fit_checks.options(self)
+        parameters.options(self)
         Cs, ratios = fit_checks.inverse_strengths(self.Cs), fit_checks.l1_ratios(self.l1_ratios)
         X = fit_checks.features(self, X, reset=True)
         y = fit_checks.labels(self, y, X)
@@ -209,14 +226,14 @@ class SoftmaxClassifierCV(Predictions, ClassifierMixin, BaseEstimator):  # type:
         masks = fit_checks.training_masks(folds, X.shape[0])
         weights = training.row_weights(self.class_weight, classes, index, given)
         objective, scaling = self._objective(X, index, classes, given, weights)
-        l2, l1 = _penalties(Cs, ratios, masks, weights)
+        l2, l1 = selection.penalties(Cs, ratios, masks, weights)
 
         solutions = self._solutions(objective, masks, Cs, l2, l1)
         thetas = np.array([solution.theta for solution in solutions])
         thetas = thetas.reshape(*l2.shape, *objective.shape).swapaxes(0, 2)
         models = self._raw(thetas, scaling)
         scores = self._scores_of(models, classes, X, y, folds, for_score)
-        c, r = _best(scores.sum(axis=0, keepdims=True) if self.refit else scores)
+        c, r = selection.best(scores, Cs, ratios, refit=self.refit)
         self.C_, self.l1_ratio_ = float(Cs[c].mean()), float(ratios[r].mean())
         if self.refit:
             start = thetas[:, r[0], c[0]].mean(axis=0)
@@ -229,7 +246,7 @@ class SoftmaxClassifierCV(Predictions, ClassifierMixin, BaseEstimator):  # type:
         self.classes_, self.Cs_, self.l1_ratios_ = classes, Cs, ratios
         self.scores_ = scores
         self.coefs_paths_ = models[..., : None if self.fit_intercept else -1]
-        n_iter = [max(1, solution.n_iter) for solution in solutions[: l2.size]]
+        n_iter = [min(max(1, solution.n_iter), self.max_iter) for solution in solutions[: l2.size]]
         self.n_iter_ = np.array(n_iter, np.int32).reshape(l2.shape).swapaxes(0, 2)
         if unfinished := sum(solution.stop_reason == "max_iter" for solution in solutions):
             self._warn(unfinished, len(solutions))
@@ -334,7 +351,7 @@ class SoftmaxClassifierCV(Predictions, ClassifierMixin, BaseEstimator):  # type:
         self, models: Array, classes: Array, X: Any, y: Array, folds: Any, for_score: dict[str, Any]
     ) -> Array:
         """Score of each fold's models, on the rows that it holds out."""
-        scorer = _with_labels(self._scorer(), classes)
+        scorer = selection.with_labels(self._scorer(), classes)
         model = SoftmaxClassifier(n_jobs=self.n_jobs)
         model.classes_, model.n_features_in_ = classes, X.shape[1]
         scores = np.empty(models.shape[:3])
@@ -356,45 +373,3 @@ class SoftmaxClassifierCV(Predictions, ClassifierMixin, BaseEstimator):  # type:
             sklearn.ConvergenceWarning,
             stacklevel=3,
         )
-
-
-def _penalties(
-    Cs: Array, ratios: Array, masks: Array, weights: Array | None
-) -> tuple[Array, Array]:
-    """l2 and l1 (n_Cs, n_l1_ratios, n_folds) of models beside their mean losses."""
-    totals = [
-        fit_checks.total_weight(None if weights is None else weights[mask], mask.sum())
-        for mask in masks
-    ]
-    found = [
-        [[fit_checks.penalties(C, ratio, total) for total in totals] for ratio in ratios]
-        for C in Cs
-    ]
-    l2, l1 = np.moveaxis(np.array(found), -1, 0)
-    return l2, l1
-
-
-def _best(scores: Array) -> tuple[Array, Array]:
-    """Indices of C and l1_ratio of the best score in each row, (n, n_l1_ratios, n_Cs).
-
-    The first of equals as in LogisticRegressionCV: by C, then by l1_ratio.
-    """
-    best = scores.swapaxes(1, 2).reshape(len(scores), -1).argmax(axis=1)
-    return np.divmod(best, scores.shape[1])
-
-
-def _with_labels(scorer: Any, classes: Array) -> Any:
-    """The scorer, told of all classes if it can be: a fold may hold out rows of some alone."""
-    function = getattr(scorer, "_score_func", None)
-    names = inspect.signature(function).parameters if function else {}
-    if function is None or "labels" not in names:
-        return scorer
-    options = {"labels": classes}
-    if len(classes) == 2 and scorer._kwargs.get("average", "binary") == "binary":
-        options |= {"pos_label": classes[-1]} if "pos_label" in names else {}
-    return sklearn.make_scorer(
-        function,
-        greater_is_better=scorer._sign == 1,
-        response_method=scorer._response_method,
-        **(options | scorer._kwargs),
-    )

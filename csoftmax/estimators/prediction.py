@@ -9,15 +9,18 @@ import numpy.typing as npt
 
 from csoftmax._native import checks
 from csoftmax.estimators import checks as fit_checks
-from csoftmax.estimators.sklearn import UNUSED, check_is_fitted
+from csoftmax.estimators.sklearn import UNUSED, SparseCoefMixin, check_is_fitted
 from csoftmax.functional import log_softmax
 from csoftmax.linear import linear_predict, linear_predict_proba
 
 Array = npt.NDArray[Any]
 
 
-class Predictions:
-    """The methods that predict, of an estimator with coef_, intercept_, classes_ and n_jobs."""
+class Predictions(SparseCoefMixin):  # type: ignore[misc]
+    """The methods that predict, of an estimator with coef_, intercept_, classes_ and n_jobs.
+
+    After `sparsify` each call makes `coef_` dense anew, since the kernels and BLAS want it so.
+    """
 
     # `out` says where, not what: no metadata for scikit-learn to route
     __metadata_request__predict: ClassVar = {"out": UNUSED}
@@ -25,7 +28,7 @@ class Predictions:
     __metadata_request__predict_log_proba: ClassVar = {"out": UNUSED}
     __metadata_request__decision_function: ClassVar = {"out": UNUSED}
 
-    coef_: Array
+    coef_: Any  # an Array, or CSR after `sparsify`
     intercept_: Array
     classes_: Array
     n_jobs: int | None
@@ -34,7 +37,7 @@ class Predictions:
         return hasattr(self, "coef_")
 
     def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 
@@ -106,14 +109,15 @@ class Predictions:
         """
         X = self._features(X)
         n_threads = fit_checks.threads(self.n_jobs)
-        result = self._result(out, (X.shape[0], len(self.classes_)), self.coef_.dtype, X)
+        coef = dense(self.coef_)
+        result = self._result(out, (X.shape[0], len(self.classes_)), coef.dtype, X)
         for rows in fit_checks.row_blocks(X, len(self.classes_)):
             part = result[rows]
-            if len(self.coef_) == 1:  # two classes with the scores 0 and z
+            if len(coef) == 1:  # two classes with the scores 0 and z
                 part[:, :1] = 0
-                self._scores(X, rows, part[:, 1:])
+                self._scores(coef, X, rows, part[:, 1:])
             else:
-                self._scores(X, rows, part)
+                self._scores(coef, X, rows, part)
             log_softmax(part, axis=1, out=part, n_threads=n_threads)
         return result
 
@@ -134,12 +138,13 @@ class Predictions:
             which is predicted if its score is above 0.
         """
         X = self._features(X)
-        n_scores = len(self.coef_)
+        coef = dense(self.coef_)
+        n_scores = len(coef)
         shape = (X.shape[0],) if n_scores == 1 else (X.shape[0], n_scores)
-        scores = self._result(out, shape, self.coef_.dtype, X)
+        scores = self._result(out, shape, coef.dtype, X)
         table = scores.reshape(-1, n_scores) if n_scores > 1 else scores[:, None]
         for rows in fit_checks.row_blocks(X, n_scores):
-            self._scores(X, rows, table[rows])
+            self._scores(coef, X, rows, table[rows])
         return scores
 
     def _features(self, X: Any) -> Any:
@@ -148,19 +153,20 @@ class Predictions:
 
     def _rows(self) -> tuple[Array, Array]:
         """W (D, C) and bias (C,) with one column for each class."""
-        if len(self.coef_) > 1:
-            return self.coef_.T, self.intercept_
-        W = np.zeros((self.coef_.shape[1], 2), self.coef_.dtype)
-        W[:, 1] = self.coef_[0]
-        return W, np.array([0, self.intercept_[0]], self.coef_.dtype)
+        coef = dense(self.coef_)
+        if len(coef) > 1:
+            return coef.T, self.intercept_
+        W = np.zeros((coef.shape[1], 2), coef.dtype)
+        W[:, 1] = coef[0]
+        return W, np.array([0, self.intercept_[0]], coef.dtype)
 
-    def _scores(self, X: Any, rows: slice, out: Array) -> None:
+    def _scores(self, coef: Array, X: Any, rows: slice, out: Array) -> None:
         block = X[rows]
         with np.errstate(over="ignore", invalid="ignore"):
             if checks.is_sparse(block):
-                out[...] = block @ self.coef_.T
+                out[...] = block @ coef.T
             else:
-                np.matmul(block.astype(self.coef_.dtype, copy=False), self.coef_.T, out=out)
+                np.matmul(block.astype(coef.dtype, copy=False), coef.T, out=out)
             out += self.intercept_
         if not fit_checks.all_finite(out):
             fit_checks.finite_features(self, X)
@@ -174,3 +180,9 @@ class Predictions:
         model = {"intercept_": self.intercept_, "classes_": self.classes_}
         inputs = checks.parts("X", X) | checks.parts("coef_", self.coef_) | model
         return checks.out_array(out, shape, dtype, inputs)
+
+
+def dense(coef: Any) -> Array:
+    """Coefficients as an array, also after `sparsify`."""
+    array: Array = coef.toarray() if checks.is_sparse(coef) else coef
+    return array

@@ -6,6 +6,7 @@ try:
     from scipy.sparse import issparse
     from sklearn.base import BaseEstimator, ClassifierMixin
     from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model._base import SparseCoefMixin
     from sklearn.metrics import get_scorer, get_scorer_names, make_scorer
     from sklearn.model_selection import check_cv
     from sklearn.utils import (
@@ -36,14 +37,28 @@ except ImportError as error:
         "the estimators need scikit-learn 1.6 or newer: pip install 'csoftmax[sklearn]'"
     ) from error
 
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # they came with scikit-learn 1.9
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Nothing: there are no callbacks to set."""
+
+    def with_callbacks(method):  # type: ignore[no-untyped-def]
+        """The method as it is."""
+        return method
+
+
 __all__ = [
     "UNUSED",
     "BaseEstimator",
+    "CallbackSupportMixin",
     "ClassifierMixin",
     "ConvergenceWarning",
     "Interval",
     "MetadataRouter",
     "MethodMapping",
+    "SparseCoefMixin",
     "StrOptions",
     "_check_sample_weight",
     "assert_all_finite",
@@ -64,4 +79,5 @@ __all__ = [
     "routing_enabled",
     "validate_data",
     "validate_parameter_constraints",
+    "with_callbacks",
 ]

@@ -23,9 +23,13 @@ def encode(y: Array) -> tuple[Array, npt.NDArray[np.int64]]:
     if y.dtype.kind in "iu" and y.size:
         low, high = int(y.min()), int(y.max())
         if high - low < max(1000, len(y)):  # counting is 10 times sooner than sorting
-            offset = np.subtract(y, low, dtype=np.int64, casting="unsafe")
+            # Modulo 2**64, where differences of all integer types are right: low may be beyond
+            # int64, and high - low beyond y's own type.
+            start = np.uint64(low % 2**64)
+            offset = y.astype(np.uint64)
+            offset = np.subtract(offset, start, out=offset).view(np.int64)
             seen = np.bincount(offset) > 0
-            classes = (np.flatnonzero(seen) + low).astype(y.dtype)
+            classes = (np.flatnonzero(seen).astype(np.uint64) + start).astype(y.dtype)
             return classes, (np.cumsum(seen) - 1)[offset]
     return np.unique(y, return_inverse=True)
 

@@ -435,7 +435,7 @@ def refused(*message, X=X, y=y, sample_weight=None, **options):
         ({"cv": 1.5}, ["'cv'", "Got 1.5"]),
         ({"scoring": "best"}, ["'scoring'", "Got 'best'"]),
         ({"tol": -1}, ["'tol'", "Got -1"]),
-        ({"max_iter": 0}, ["'max_iter'", "Got 0"]),
+        ({"max_iter": -1}, ["'max_iter'", "Got -1"]),
         ({"class_weight": "even"}, ["'class_weight'", "Got 'even'"]),
         ({"standardize": 2}, ["'standardize'", "Got 2"]),
         ({"label_smoothing": 1.01}, ["'label_smoothing'", "Got 1.01"]),

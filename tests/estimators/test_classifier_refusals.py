@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import inspect
 import re
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.datasets import load_iris
 
-from csoftmax import SoftmaxClassifier
+from csoftmax import SoftmaxClassifier, SoftmaxClassifierCV
 from csoftmax.estimators import checks as fit_checks
 from csoftmax.estimators.training import CheckedObjective
 
@@ -36,7 +37,7 @@ OPTIONS = [
     ({"fit_intercept": "yes"}, ["'fit_intercept'", "Got 'yes'"]),
     ({"class_weight": "even"}, ["'class_weight'", "'balanced'", "Got 'even'"]),
     ({"solver": "saga"}, ["'solver'", "'lbfgs'", "Got 'saga'"]),
-    ({"max_iter": 0}, ["'max_iter'", "Got 0"]),
+    ({"max_iter": -1}, ["'max_iter'", "Got -1"]),
     ({"max_iter": 1.5}, ["'max_iter'", "Got 1.5"]),
     ({"standardize": 2}, ["'standardize'", "Got 2"]),
     ({"label_smoothing": 1.01}, ["'label_smoothing'", "Got 1.01"]),
@@ -52,6 +53,70 @@ OPTIONS = [
 @pytest.mark.parametrize(("options", "message"), OPTIONS)
 def test_options(options, message):
     refused(ValueError, *message, X=None, y=None, **options)  # before any work
+
+
+HINTS = [
+    ({"penalty": "l1"}, ["SoftmaxClassifier", "'penalty'", "l1_ratio=0 for 'l2', 1 for 'l1'"]),
+    ({"penalty": None}, ["'penalty'", "C=numpy.inf for None"]),
+    ({"multi_class": "ovr"}, ["'multi_class'", "multinomial", "OneVsRestClassifier"]),
+    ({"dual": False}, ["'dual'", "primal"]),
+    ({"intercept_scaling": 1}, ["'intercept_scaling'", "free of penalty"]),
+    ({"Cs": 3}, ["'Cs'", "SoftmaxClassifierCV"]),
+    ({"l1_ratios": (0,)}, ["'l1_ratios'", "SoftmaxClassifierCV"]),
+]
+HINTS_CV = [
+    *[hint for hint in HINTS if set(hint[0]) <= {"penalty", "multi_class", "dual"}],
+    ({"C": 1.0}, ["'C'", "wanted Cs"]),
+    ({"l1_ratio": 1.0}, ["'l1_ratio'", "wanted l1_ratios"]),
+    ({"solver": "saga"}, ["'solver'", "'auto'"]),
+    ({"warm_start": True}, ["'warm_start'", "SoftmaxClassifier"]),
+    ({"use_legacy_attributes": False}, ["'use_legacy_attributes'", "no such argument"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("estimator", "options", "words"),
+    [(SoftmaxClassifier, *hint) for hint in HINTS]
+    + [(SoftmaxClassifierCV, *hint) for hint in HINTS_CV],
+)
+def test_parameters_of_logistic_regression(estimator, options, words):
+    message = ".*".join(map(re.escape, words))
+    with pytest.raises(TypeError, match=message):
+        estimator(**options)
+    with pytest.raises(TypeError, match=message):
+        estimator().set_params(**options)
+
+
+def test_the_signature_stays_and_a_subclass_has_what_parameters_it_likes():
+    assert list(inspect.signature(SoftmaxClassifier).parameters) == [
+        name for name in inspect.signature(SoftmaxClassifier.__init__).parameters if name != "self"
+    ]
+    with pytest.raises(TypeError, match="unexpected keyword argument 'anything'"):
+        SoftmaxClassifier(anything=1)
+    with pytest.raises(ValueError, match="Invalid parameter 'anything'"):
+        SoftmaxClassifier().set_params(anything=1)
+
+    class Own(SoftmaxClassifier):
+        def __init__(self, dual=True, C=1.0):
+            super().__init__(C)
+            self.dual = dual
+
+    assert Own(dual=False).set_params(dual=3).get_params() == {"C": 1.0, "dual": 3}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"solver": "liblinear"}, ["'solver'", "Got 'liblinear'", "take 'auto'"]),
+        ({"solver": "newton-cholesky"}, ["Got 'newton-cholesky'", "'newton-cg'"]),
+        ({"solver": "sag"}, ["Got 'sag'", "'sgd'"]),
+        ({"solver": "saga"}, ["Got 'saga'", "any l1_ratio"]),
+        ({"C": "l1"}, ["'C'", "Got 'l1'", "first argument", "1 for 'l1'"]),
+        ({"C": None}, ["'C'", "Got None", "C=numpy.inf for None"]),
+    ],
+)
+def test_values_of_logistic_regression(options, words):
+    refused(ValueError, *words, X=None, y=None, **options)
 
 
 def test_callbacks_that_cannot_be_called():
