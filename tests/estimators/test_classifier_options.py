@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.datasets import load_digits, load_iris
+from sklearn.exceptions import ConvergenceWarning
 
 from csoftmax import SoftmaxClassifier
 from csoftmax.estimators import checks as fit_checks
@@ -372,3 +373,29 @@ def test_threads_change_no_bit(n_jobs):
     model = SoftmaxClassifier(n_jobs=n_jobs, **options).fit(DIGITS, LABELS)
     np.testing.assert_array_equal(model.coef_, expected.coef_)
     np.testing.assert_array_equal(model.predict_proba(DIGITS), expected.predict_proba(DIGITS))
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("keep", [2, 3])
+@pytest.mark.parametrize(
+    "options", [{}, {"solver": "newton-cg"}, {"l1_ratio": 0.5}, {"solver": "sgd"}]
+)
+def test_no_iterations(options, keep, form):
+    """The model is that from which a fit would start; the data are looked at all the same."""
+    X, y = load_iris(return_X_y=True)
+    X, y = form(X[y < keep]), y[y < keep]
+    model = SoftmaxClassifier(**options, max_iter=0, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="after max_iter=0 iterations"):
+        model.fit(X, y)
+    assert not model.coef_.any()
+    assert not model.intercept_.any()
+    assert (model.n_iter_.tolist(), model.stop_reason_) == ([0], "max_iter")
+    assert model.history_["loss"] == []
+    np.testing.assert_allclose(model.predict_proba(X), 1 / keep)
+    model.set_params(warm_start=True, max_iter=1000).fit(X, y)
+    coef = model.coef_
+    with pytest.warns(ConvergenceWarning, match="max_iter=0"):
+        model.set_params(max_iter=0, tol=0).fit(X, y)
+    np.testing.assert_allclose(model.coef_, coef, atol=1e-10)
+    with pytest.raises(ValueError, match="NaN"):
+        model.fit(X * np.nan, y)
