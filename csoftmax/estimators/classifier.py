@@ -16,7 +16,7 @@ from csoftmax.estimators import checks as fit_checks
 from csoftmax.estimators import parameters, training
 from csoftmax.estimators.callbacks import FitTask
 from csoftmax.estimators.parameters import Parameters
-from csoftmax.estimators.prediction import Predictions, dense
+from csoftmax.estimators.prediction import Predictions
 from csoftmax.estimators.sklearn import (
     BaseEstimator,
     CallbackSupportMixin,
@@ -35,6 +35,7 @@ from csoftmax.estimators.training import (
     Scaling,
     Seen,
 )
+from csoftmax.estimators.warm_start import start
 from csoftmax.solvers import Solution, minimise, sgd
 from csoftmax.solvers.sgd import SGD, State, epoch
 
@@ -282,7 +283,7 @@ class SoftmaxClassifier(
 
         l2, l1 = fit_checks.penalties(self.C, self.l1_ratio, seen.weight)
         objective = training.mean_loss(self, X, target, len(known), weights, scaling, l2)
-        theta = self._start(objective, known, scaling, warm=not first)
+        theta = start(self, objective, known, scaling, warm=not first)
         options = self.solver if isinstance(self.solver, SGD) else SGD()
         if seen.solver is None or seen.solver.theta.shape != theta.shape:
             seen.solver = State(theta)
@@ -299,7 +300,7 @@ class SoftmaxClassifier(
     @with_callbacks  # type: ignore[untyped-decorator]
     def _fit(self, X: Any, y: Any, sample_weight: Any, callbacks: list[Callback]) -> None:
         objective, l1, classes, seen, scaling = self._problem(X, y, sample_weight)
-        theta = self._start(objective, classes, scaling, warm=self.warm_start)
+        theta = start(self, objective, classes, scaling, warm=self.warm_start)
         model = partial(scaling.raw, fit_intercept=self.fit_intercept)
         task = FitTask(self, X, y, sample_weight, classes, partial(model, theta))
         recorder = Recorder(model, [*callbacks, task], self.verbose > 0)
@@ -365,22 +366,6 @@ class SoftmaxClassifier(
         if self.standardize:
             seen.moments = (seen.moments or Moments(X.shape[1])).add(X, given)
         return weights
-
-    def _start(
-        self, objective: CheckedObjective, classes: Array, scaling: Scaling, warm: bool
-    ) -> Array:
-        """Zeros, or the model that there is."""
-        if not warm or not hasattr(self, "coef_"):
-            return np.zeros(objective.shape, objective.dtype)
-        if self.coef_.shape[1] != objective.n_features:
-            raise ValueError(
-                f"X has {objective.n_features} features, but warm_start has coefficients for "
-                f"{self.coef_.shape[1]}: wanted as many, or warm_start=False"
-            )
-        coef, intercept = training.carry_over(
-            dense(self.coef_), self.intercept_, self.classes_, classes, objective.one_row
-        )
-        return scaling.theta(coef, intercept, self.fit_intercept).astype(objective.dtype)
 
     def _keep(self, solution: Solution, recorder: Recorder, classes: Array, seen: Seen) -> None:
         self.coef_, self.intercept_ = recorder.model(solution.theta)
