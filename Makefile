@@ -2,6 +2,7 @@
 #
 #   make demo     the worksheet on scikit-learn's digits, into demo-out/
 #   make test     all tests and all examples of the docs, against the installed wheel
+#   make test-peers  the tests that SciPy, scikit-learn and PyTorch ship, on csoftmax
 #   make lint     ruff, cython-lint, clang-format, mypy
 #   make bench    the benchmarks, 40 minutes: benchmarks/*.md, docs/img, docs/benchmarks.md
 #
@@ -18,7 +19,7 @@ SOURCES := pyproject.toml setup.py MANIFEST.in LICENSE README.md $(wildcard src/
 WHEEL = $(firstword $(wildcard build/dist/*.whl))
 SDIST = $(firstword $(wildcard build/dist/*.tar.gz))
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-peers lint bench clean
 .SECONDARY:
 
 demo: .venv/.cli
@@ -29,12 +30,17 @@ demo: .venv/.cli
 define run-tests
 	mkdir -p $(1)
 	cd $(1) && env $(2) $(BIN)/pytest -c $(CURDIR)/pyproject.toml --rootdir=$(CURDIR) \
-	    --doctest-modules --doctest-glob='*.md' $(3) $(PYTEST_ARGS) \
+	    --doctest-modules --doctest-glob='*.md' --ignore=$(CURDIR)/tests/peers $(3) $(PYTEST_ARGS) \
 	    $(CURDIR)/tests $(CURDIR)/README.md $(CURDIR)/docs --pyargs csoftmax
 endef
 
 test: .venv/.test $(if $(CI),.venv/.test-torch)
 	$(call run-tests,build/test/run,)
+
+test-peers: .venv/.test-peers $(if $(CI),.venv/.test-torch)
+	mkdir -p build/$@/run
+	cd build/$@/run && $(BIN)/pytest -c $(CURDIR)/pyproject.toml --rootdir=$(CURDIR) \
+	    $(PYTEST_ARGS) $(CURDIR)/tests/peers
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
