@@ -13,6 +13,8 @@ import pytest
 import csoftmax
 from csoftmax._native import dispatch, threads
 
+pytestmark = pytest.mark.kernels  # each build has its own way with threads
+
 PLENTY = 1e12  # ns of work
 DEFAULT = "from csoftmax._native import threads; print(threads.default())"
 needs_threads = pytest.mark.skipif(not dispatch.parallel(), reason="this build is serial")
