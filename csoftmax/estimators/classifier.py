@@ -17,6 +17,7 @@ from csoftmax.estimators import parameters, training
 from csoftmax.estimators.callbacks import FitTask
 from csoftmax.estimators.parameters import Parameters
 from csoftmax.estimators.prediction import Predictions
+from csoftmax.estimators.scaling import Scaling
 from csoftmax.estimators.sklearn import (
     BaseEstimator,
     CallbackSupportMixin,
@@ -30,9 +31,7 @@ from csoftmax.estimators.sklearn import (
 from csoftmax.estimators.training import (
     CheckedObjective,
     FitProgress,
-    Moments,
     Recorder,
-    Scaling,
     Seen,
 )
 from csoftmax.estimators.warm_start import start
@@ -69,7 +68,8 @@ class SoftmaxClassifier(
         Share of l1 in the penalty, from 0 (l2) to 1.
     tol : float, default=1e-4
         The fit ends when no element of the gradient is larger: that of the objective divided by
-        C sum_i s_i (a mean), projected where l1 holds an element at 0.
+        C sum_i s_i (a mean), projected where l1 holds an element at 0. Features far from 0 beside
+        their spread count as centred, and huge and tiny ones as of unit size (see Notes).
     fit_intercept : bool, default=True
         Whether the scores have an intercept.
     class_weight : dict, "balanced" or None, default=None
@@ -118,7 +118,8 @@ class SoftmaxClassifier(
     n_iter_ : (1,) ndarray of int32
         Iterations of the solver.
     stop_reason_ : str
-        "gradient": at most `tol`; "loss": no more progress in this precision; "max_iter";
+        "gradient": at most `tol`; "loss": no more progress in this precision (with a warning where
+        the gradient is well above `tol`); "max_iter";
         "callback"; "interrupted" (Ctrl-C, with the last iterate kept, as start for `warm_start`);
         of "sgd" also "validation" and "not finite".
     history_ : dict of lists
@@ -135,6 +136,10 @@ class SoftmaxClassifier(
     they lie in any layout, memory-mapped too; else float64, to which other types are copied. CSR
     with int32 or int64 indices is used as it is (uint8 and bool as float32), other sparse formats
     are converted to it. Same bits for any number of threads.
+
+    Features with a mean of more than 30 standard deviations are centred inside, if there is an
+    intercept, and those with a size above 1e4 or below 1e-3 scaled, as some rows show it; the
+    penalty, `coef_` and `intercept_` are those of the raw X.
 
     NaN and infinities are not looked for in advance: the first pass over X finds them.
     Not here: `penalty` as a parameter (use `l1_ratio`, and `C=numpy.inf` for none), `dual`,
@@ -238,11 +243,11 @@ class SoftmaxClassifier(
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` iterations did not suffice for `tol`.
+            If `max_iter` iterations did not suffice for `tol`, or rounding ended the fit far from
+            it.
         """
         callbacks = parameters.checked(self)
-        self._fit(X, y, sample_weight, callbacks)
-        if self.stop_reason_ == "max_iter":
+        if self._fit(X, y, sample_weight, callbacks).far:
             self._warn()
         return self
 
@@ -279,7 +284,7 @@ class SoftmaxClassifier(
             target = fit_checks.known_labels(target, known)
         seen = copy.deepcopy(getattr(self, "_seen", None)) or Seen()  # an error leaves it as it was
         weights = self._look(seen, X, target, known, sample_weight)
-        scaling = seen.scaling(self.fit_intercept)
+        scaling = seen.scaling(X, self.fit_intercept)
 
         l2, l1 = fit_checks.penalties(self.C, self.l1_ratio, seen.weight)
         objective = training.mean_loss(self, X, target, len(known), weights, scaling, l2)
@@ -298,7 +303,7 @@ class SoftmaxClassifier(
         return self
 
     @with_callbacks  # type: ignore[untyped-decorator]
-    def _fit(self, X: Any, y: Any, sample_weight: Any, callbacks: list[Callback]) -> None:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, callbacks: list[Callback]) -> Solution:
         objective, l1, classes, seen, scaling = self._problem(X, y, sample_weight)
         theta = start(self, objective, classes, scaling, warm=self.warm_start)
         model = partial(scaling.raw, fit_intercept=self.fit_intercept)
@@ -320,6 +325,7 @@ class SoftmaxClassifier(
             )
         self._keep(solution, recorder, classes, seen)
         task.end()
+        return solution
 
     def _minimise(
         self, objective: CheckedObjective, theta: Array, l1: float, recorder: Recorder
@@ -350,7 +356,7 @@ class SoftmaxClassifier(
         fit_checks.several(self, classes)
         seen = Seen()
         weights = self._look(seen, X, target, classes, sample_weight)
-        scaling = seen.scaling(self.fit_intercept)
+        scaling = seen.scaling(X, self.fit_intercept)
         l2, l1 = fit_checks.penalties(self.C, self.l1_ratio, seen.weight)
         objective = training.mean_loss(self, X, target, len(classes), weights, scaling, l2)
         objective.estimator = self
@@ -363,8 +369,8 @@ class SoftmaxClassifier(
         given = fit_checks.sample_weights(sample_weight, X)
         weights = training.row_weights(self.class_weight, classes, target, given)
         seen.weight += fit_checks.total_weight(weights, X.shape[0])
-        if self.standardize:
-            seen.moments = (seen.moments or Moments(X.shape[1])).add(X, given)
+        how = {"standardize": self.standardize, "fit_intercept": self.fit_intercept}
+        seen.look(X, given, **how)
         return weights
 
     def _keep(self, solution: Solution, recorder: Recorder, classes: Array, seen: Seen) -> None:
@@ -377,11 +383,9 @@ class SoftmaxClassifier(
 
     def _warn(self) -> None:
         gradient = self.history_["gradient"][-1:]
+        number = "".join(f" ({g:.2g})" for g in gradient)
         warnings.warn(
-            f"{type(self).__name__} stopped after max_iter={self.max_iter} iterations, before the "
-            f"gradient{''.join(f' ({g:.2g})' for g in gradient)} was at most tol={self.tol:g}. "
-            "Scale the features (standardize=True does it without a copy), raise max_iter, "
-            "or take a larger tol or a smaller C.",
+            training.unfinished(type(self).__name__, self, self.stop_reason_, number),
             ConvergenceWarning,
             stacklevel=3,
         )

@@ -15,8 +15,9 @@ from csoftmax.estimators import parameters, selection, sklearn, training
 from csoftmax.estimators.classifier import SoftmaxClassifier
 from csoftmax.estimators.parameters import Parameters
 from csoftmax.estimators.prediction import Predictions
+from csoftmax.estimators.scaling import Scaling
 from csoftmax.estimators.sklearn import BaseEstimator, ClassifierMixin, Interval, StrOptions
-from csoftmax.estimators.training import CheckedObjective, Moments, Scaling
+from csoftmax.estimators.training import CheckedObjective, Seen
 from csoftmax.solvers.lockstep import Lockstep
 
 Array = npt.NDArray[Any]
@@ -212,7 +213,8 @@ class SoftmaxClassifierCV(
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` iterations did not suffice for `tol` in some of the fits.
+            If `max_iter` iterations did not suffice for `tol` in some of the fits, or rounding
+            ended them far from it.
         """
         parameters.options(self)
         Cs, ratios = fit_checks.inverse_strengths(self.Cs), fit_checks.l1_ratios(self.l1_ratios)
@@ -248,8 +250,10 @@ class SoftmaxClassifierCV(
         self.coefs_paths_ = models[..., : None if self.fit_intercept else -1]
         n_iter = [min(max(1, solution.n_iter), self.max_iter) for solution in solutions[: l2.size]]
         self.n_iter_ = np.array(n_iter, np.int32).reshape(l2.shape).swapaxes(0, 2)
-        if unfinished := sum(solution.stop_reason == "max_iter" for solution in solutions):
-            self._warn(unfinished, len(solutions))
+        if far := [solution.stop_reason for solution in solutions if solution.far]:
+            subject = f"{len(far)} of {len(solutions)} fits of {type(self).__name__}"
+            message = training.unfinished(subject, self, max(far))  # max_iter before loss
+            warnings.warn(message, sklearn.ConvergenceWarning, stacklevel=2)
         return self
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> float:
@@ -306,9 +310,10 @@ class SoftmaxClassifierCV(
         self, X: Any, index: Array, classes: Array, given: Array | None, weights: Array | None
     ) -> tuple[CheckedObjective, Scaling]:
         """The loss over all rows."""
-        scaling = Scaling()
-        if self.standardize:
-            scaling = Moments(X.shape[1]).add(X, given).scaling(self.fit_intercept)
+        seen = Seen()
+        how = {"standardize": self.standardize, "fit_intercept": self.fit_intercept}
+        seen.look(X, given, **how)
+        scaling = seen.scaling(X, self.fit_intercept)
         fit_checks.total_weight(weights, X.shape[0])
         objective = training.mean_loss(self, X, index, len(classes), weights, scaling)
         objective.estimator = self
@@ -363,13 +368,3 @@ class SoftmaxClassifierCV(
                 model.coef_, model.intercept_ = coef[:, :-1], coef[:, -1]
                 scores[fold][at] = scorer(model, X_test, y_test, **here)
         return scores
-
-    def _warn(self, unfinished: int, n_models: int) -> None:
-        warnings.warn(
-            f"{unfinished} of {n_models} fits of {type(self).__name__} stopped after "
-            f"max_iter={self.max_iter} iterations, before the gradient was at most "
-            f"tol={self.tol:g}. Scale the features (standardize=True does it without a copy), "
-            "raise max_iter, or take a larger tol or smaller Cs.",
-            sklearn.ConvergenceWarning,
-            stacklevel=3,
-        )

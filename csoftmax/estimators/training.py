@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from csoftmax._native import checks
 from csoftmax.estimators import checks as fit_checks
+from csoftmax.estimators.scaling import Moments, Scaling, automatic
 from csoftmax.estimators.sklearn import compute_class_weight
 from csoftmax.solvers import Progress
 from csoftmax.solvers.objective import Objective
@@ -55,89 +56,7 @@ def row_weights(
     return rows if sample_weight is None else rows * sample_weight
 
 
-# ---- standardisation ---------------------------------------------------------------------------
-
-
-class Scaling(NamedTuple):
-    """Features (X - shift) * scale that the solver sees, and its parameters there and back."""
-
-    shift: Array | None = None
-    scale: Array | None = None
-
-    def theta(self, coef: Array, intercept: Array, fit_intercept: bool) -> Array:
-        """The solver's parameters, of coefficients (K, D) and an intercept (K,) for the raw X."""
-        W = np.asarray(coef.T, np.float64)
-        bias = np.asarray(intercept, np.float64)
-        if self.shift is not None:
-            bias = bias + self.shift @ W
-        if self.scale is not None:
-            W = W / self.scale[:, None]
-        return np.vstack([W, bias]) if fit_intercept else np.array(W)
-
-    def raw(self, theta: Array, fit_intercept: bool) -> tuple[Array, Array]:
-        """Coefficients (K, D) and intercept (K,) for the raw X, in theta's dtype."""
-        W = np.asarray(theta[:-1] if fit_intercept else theta, np.float64)
-        bias = np.asarray(theta[-1] if fit_intercept else np.zeros(W.shape[1]), np.float64)
-        if self.scale is not None:
-            W = W * self.scale[:, None]
-        if self.shift is not None:
-            bias = bias - self.shift @ W
-        return np.array(W.T, theta.dtype, order="C"), bias.astype(theta.dtype)
-
-
-class Moments:
-    """Mean and variance of the features over all rows added, in blocks of bounded memory.
-
-    Blocks are merged by Chan, Golub and LeVeque's update, in float64.
-    """
-
-    def __init__(self, n_features: int) -> None:
-        self.n_rows, self.weight = 0, 0.0
-        self.mean, self.squares = np.zeros(n_features), np.zeros(n_features)
-
-    def add(self, X: Any, sample_weight: Array | None) -> Moments:
-        """Count these rows, too."""
-        for rows in fit_checks.row_blocks(X):
-            block = X[rows]
-            weights = np.ones(block.shape[0]) if sample_weight is None else sample_weight[rows]
-            total = float(weights.sum())
-            if total > 0:
-                self._merge(total, *_block_moments(block, weights, total))
-        self.n_rows += X.shape[0]
-        return self
-
-    def _merge(self, weight: float, mean: Array, squares: Array) -> None:
-        with np.errstate(over="ignore", invalid="ignore"):  # NaN and inf are found by the loss
-            share = weight / (self.weight + weight)
-            difference = mean - self.mean
-            self.squares += squares + difference**2 * (self.weight * share)
-            self.mean += difference * share
-            self.weight += weight
-
-    def scaling(self, shift: bool) -> Scaling:
-        """To mean 0 (if `shift`) and standard deviation 1; constant features keep their scale."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            variance = self.squares / self.weight
-            # what the rounding of the sums leaves of a constant: scikit-learn's bound
-            eps = self.n_rows * np.finfo(np.float64).eps
-            varies = np.isfinite(variance) & (variance > eps * variance + (eps * self.mean) ** 2)
-        scale = np.ones_like(variance)
-        scale[varies] = 1 / np.sqrt(variance[varies])
-        return Scaling(self.mean.copy() if shift else None, scale)
-
-
-def _block_moments(block: Any, weights: Array, total: float) -> tuple[Array, Array]:
-    """Mean of a block's columns, and the sum of squares around it."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        if checks.is_sparse(block):
-            block = block.astype(np.float64)
-            mean = block.T @ weights / total
-            squares = block.power(2).T @ weights - mean**2 * total
-            return mean, np.maximum(squares, 0)
-        centred = block.astype(np.float64)
-        mean = weights @ centred / total
-        centred -= mean
-        return mean, weights @ np.square(centred, out=centred)
+# ---- what was seen -----------------------------------------------------------------------------
 
 
 class Seen:
@@ -147,11 +66,23 @@ class Seen:
         #: sum of their weights
         self.weight = 0.0
         self.moments: Moments | None = None
+        #: how the features are seen that are not standardised
+        self.view: Scaling | None = None
         self.solver: State | None = None
 
-    def scaling(self, shift: bool) -> Scaling:
-        """As `Moments.scaling`, if features are standardised."""
-        return Scaling() if self.moments is None else self.moments.scaling(shift)
+    def look(
+        self, X: Any, sample_weight: Array | None, *, standardize: bool, fit_intercept: bool
+    ) -> None:
+        """Take note of the features' offsets and scales."""
+        if standardize:
+            self.moments = (self.moments or Moments(X.shape[1])).add(X, sample_weight)
+        elif self.view is None:
+            self.view = automatic(X, sample_weight, fit_intercept)
+
+    def scaling(self, X: Any, fit_intercept: bool) -> Scaling:
+        """How the solver is to see the features of X."""
+        known = self.moments.scaling(fit_intercept) if self.moments else self.view
+        return Scaling() if known is None else known.of(X)
 
 
 # ---- warm start --------------------------------------------------------------------------------
@@ -234,6 +165,8 @@ def mean_loss(
         label_smoothing=estimator.label_smoothing,
         shift=scaling.shift,
         scale=scaling.scale,
+        unit=scaling.unit,
+        spread=scaling.spread,
         n_threads=fit_checks.threads(estimator.n_jobs),
     )
 
@@ -303,3 +236,17 @@ class Recorder:
             print(line)
         answers = [callback(line) for callback in self.callbacks]
         return any(answers)
+
+
+def unfinished(subject: str, estimator: Any, reason: str, gradient: str = "") -> str:
+    """What a ConvergenceWarning says, of a fit that ended for this reason."""
+    if reason == "max_iter":
+        where, what = f"after max_iter={estimator.max_iter} iterations", "raise max_iter, "
+    else:
+        where = "where rounding hides further progress"
+        what = "give X as float64 if it is not, "
+    return (
+        f"{subject} stopped {where}, before the gradient{gradient} was at most "
+        f"tol={estimator.tol:g}. Scale the features (standardize=True does it without a copy), "
+        f"{what}or take a larger tol or a smaller C."
+    )

@@ -26,7 +26,7 @@ from typing import Protocol
 
 import numpy as np
 
-from csoftmax.solvers.blas import dpotrf, dpotrs, spotrf, spotri, spotrs
+from csoftmax.solvers.blas import dpotrf, dpotrs, one_blas_thread, spotrf, spotri, spotrs
 from csoftmax.solvers.objective import Array, Objective
 
 #: Parts of the diagonal that are added to it, for what the sample does not show: of each element,
@@ -114,7 +114,7 @@ def _ridge(objective: Objective, diagonal: Array, n: int, floor: float = FLOOR) 
     typical = float(np.median(diagonal)) or float(diagonal.mean()) or 1.0
     unseen = max(0.0, 1 - n / objective.n_rows)
     ridge = np.asarray(RIDGE * diagonal + (floor * unseen + 1e-7) * typical, np.float64)
-    ridge[: objective.n_features] += objective.l2
+    ridge[: objective.n_features] += np.ravel(objective.strength(objective.l2, 2))
     return ridge
 
 
@@ -136,7 +136,8 @@ class Exact:
         x *= unit
         self.squares = (x[:, :, None] * x[:, None, :]).reshape(-1, D * D)
         self.unit = np.tile(unit, K)
-        penalty = np.square(unit) * objective.l2
+        penalty = np.square(unit)
+        penalty[: objective.n_features] *= np.ravel(objective.strength(objective.l2, 2))
         penalty[objective.n_features :] = 0
         self.penalty = np.tile(penalty, K) + 1e-300
 
@@ -209,8 +210,13 @@ class Blocks:
         D = self.objective.shape[0]
         if len(drawn) != len(self.inverse):
             self.inverse = np.empty((len(drawn), D, D), np.float32)
+
+        def invert(k: int) -> None:
+            with one_blas_thread():
+                self._invert(self.inverse[k], *drawn[k], n)
+
         with ThreadPoolExecutor(self.objective.threads) as pool:
-            list(pool.map(lambda k: self._invert(self.inverse[k], *drawn[k], n), range(len(drawn))))
+            list(pool.map(invert, range(len(drawn))))
 
     def _invert(self, block: Array, rows: Array, weight: Array, n: int) -> None:
         block[...] = 0
@@ -299,7 +305,7 @@ class Diagonal:
         diagonal = objective.mean_squares(rows, curvature.astype(np.float64))
         # pixels that are black in nearly all images step far too wide without
         diagonal += (1e-7 if objective.is_sparse else 1e-3) * diagonal.mean()
-        diagonal[: objective.n_features] += objective.l2
+        diagonal[: objective.n_features] += objective.strength(objective.l2, 2)
         # Its size is L-BFGS's matter. The first step is that of the largest element.
         largest = diagonal.max()
         self.inverse = (np.sqrt(largest / diagonal) / largest).astype(np.float32)

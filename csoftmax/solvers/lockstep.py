@@ -98,9 +98,10 @@ class Model:
     def __init__(self, theta: Array, metric: Curvature, l2: float, l1: float, stop: Stop) -> None:
         self.l2, self.stop, self.stop_reason = l2, stop, ""
         self.found: Found  # at the last iterate
-        self.n_features = metric.objective.n_features
+        self.objective = objective = metric.objective
         if isinstance(metric, Diagonal) and l1:
-            self.steps: LBFGS = OrthantLBFGS(theta, metric, l1, self.n_features)
+            strength = objective.strength(l1, 1)
+            self.steps: LBFGS = OrthantLBFGS(theta, metric, strength, objective.n_features)
         else:
             self.steps = LBFGS(theta, metric)
         self.steps.n_pairs = max(metric.pairs, 10)  # Exact, too, is not of its rows alone
@@ -108,11 +109,10 @@ class Model:
     def tell(self, found: Found) -> bool:
         """Take what was found at `steps.trial`; True where it goes on in a new direction."""
         steps, (loss, grad) = self.steps, found
-        w = steps.trial[: self.n_features]
-        loss += 0.5 * self.l2 * float(np.square(w).sum(dtype=np.float64))
+        penalty, of_w = self.objective.ridge(steps.trial, self.l2)
         grad = grad.copy()
-        grad[: self.n_features] += grad.dtype.type(self.l2) * w
-        if not steps.tell(loss, grad):
+        grad[: len(of_w)] += of_w
+        if not steps.tell(loss + penalty, grad):
             return False
         if not steps.stuck:
             self.found = found
@@ -122,8 +122,12 @@ class Model:
     @property
     def solution(self) -> Solution:
         """Where it has ended."""
-        assert self.steps.theta is not None
-        return Solution(self.steps.theta, self.steps.iteration, self.stop_reason)
+        return self.stop.solution(self.steps, self.stop_reason)
+
+
+def _aim(model: Model) -> None:
+    with one_blas_thread():
+        model.steps.aim()
 
 
 class Group:
@@ -202,7 +206,7 @@ class Lockstep:
                 ]
                 for group in groups:
                     group.renew()
-                list(pool.map(lambda model: model.steps.aim(), turning))
+                list(pool.map(_aim, turning))
                 live = [k for k in live if not models[k].stop_reason]
                 if not live:
                     break
@@ -218,7 +222,9 @@ class Lockstep:
         objective.l2 = float(l2.mean())
         metric = Diagonal(objective) if l1.any() else curvature_of(objective)
         models = [
-            Model(theta, metric, float(each2), float(each1), Stop(self.tol, self.max_iter))
+            Model(
+                theta, metric, float(each2), float(each1), Stop(objective, self.tol, self.max_iter)
+            )
             for theta, each2, each1 in zip(thetas, l2, l1, strict=True)
         ]
         return Group(metric, models)

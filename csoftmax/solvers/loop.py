@@ -37,13 +37,14 @@ class Solution(NamedTuple):
     stop_reason: (
         str  #: "gradient", "loss" (rounding hides further progress), "max_iter", "callback"
     )
+    far: bool = False  #: whether the solver ended far from where it was to
 
 
 class Stop:
     """Says after an iteration whether it was the last, and why."""
 
-    def __init__(self, tol: float, max_iter: int) -> None:
-        self.tol, self.max_iter = tol, max_iter
+    def __init__(self, objective: Objective, tol: float, max_iter: int) -> None:
+        self.objective, self.tol, self.max_iter = objective, tol, max_iter
         self.lowest = self.smallest = np.inf
         self.since = 0
 
@@ -58,6 +59,14 @@ class Stop:
             return "loss"
         return "max_iter" if steps.iteration >= self.max_iter else ""
 
+    def solution(self, steps: LBFGS, reason: str) -> Solution:
+        """Where the solver has ended."""
+        assert steps.theta is not None
+        far = reason == "max_iter" or (
+            reason == "loss" and self.objective.far(steps.grad, self.tol)
+        )
+        return Solution(steps.theta, steps.iteration, reason, far)
+
 
 def minimise(
     objective: Objective,
@@ -69,19 +78,19 @@ def minimise(
     max_iter: int = 1000,
     on_iteration: Callable[[Array, Progress], bool] = lambda theta, progress: False,
 ) -> Solution:
-    """Minimise an objective, and l1 sum|W|, from theta on, until no |gradient| is above tol."""
+    """Minimise an objective, and l1 sum|unit W|, from theta on, until no |gradient| > tol."""
     start = time.perf_counter()
     if theta.shape[1] > 1 and not l1:  # the loss does not depend on it, and steps leave it
         theta = theta - theta.mean(axis=1, keepdims=True)
     steps: LBFGS
     if l1:
         metric = Diagonal(objective)
-        steps = OrthantLBFGS(theta, metric, l1, objective.n_features)
+        steps = OrthantLBFGS(theta, metric, objective.strength(l1, 1), objective.n_features)
     elif newton:
         steps = NewtonCG(theta, curvature_of(objective), objective.hvp)
     else:
         steps = LBFGS(theta, curvature_of(objective))
-    stop = Stop(tol, max_iter)
+    stop = Stop(objective, tol, max_iter)
     with one_blas_thread():
         while True:
             if not steps.tell(*objective.loss_grad(steps.trial)):
@@ -92,7 +101,7 @@ def minimise(
                 seconds = time.perf_counter() - start
                 line = Progress(steps.iteration, steps.loss, gradient, objective.passes, seconds)
                 if on_iteration(steps.theta, line):
-                    return Solution(steps.theta, steps.iteration, "callback")
+                    return stop.solution(steps, "callback")
             if reason := stop.reason(steps, gradient):
-                return Solution(steps.theta, steps.iteration, reason)
+                return stop.solution(steps, reason)
             steps.propose()

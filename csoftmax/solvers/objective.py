@@ -1,6 +1,6 @@
 """A softmax model's loss bound to data: what the solvers minimise, and what they know of the data.
 
-    f(theta) = sum_i s_i L_i / sum_i s_i + l2/2 sum(W**2)        theta = W, below it the intercept
+    f(theta) = sum_i s_i L_i / sum_i s_i + l2/2 sum((unit W)**2)   theta = W, below it the intercept
 
 The parameters are one array `theta` (D + 1, K), or (D, K) without intercept: W is theta[:D] and the
 intercept, which has no penalty, theta[D]. K is the number of classes, or 1 for two classes with one
@@ -18,9 +18,12 @@ import numpy.typing as npt
 from csoftmax._native import checks, threads
 from csoftmax.linear import linear_predict_proba, softmax_loss
 from csoftmax.solvers.passes import hvp
+from csoftmax.solvers.vectors import largest
 
 Array = npt.NDArray[Any]
 
+STRONGEST = 1e30  #: factor of a penalty, in the range of float32: coefficients are 0 long before
+WELL = 10  #: times tol is well above it
 _SOME_ROWS = 256  # made dense, or float32, at a time
 
 
@@ -42,6 +45,10 @@ class Objective:
     sample_weight : (N,) array or None
     label_smoothing, shift, scale, n_threads
         As for `softmax_loss`.
+    unit : (D,) array or None
+        Penalties are on unit W: on the coefficients of the raw X, where that is `scale`. None: 1.
+    spread : (D,) array or None
+        Standard deviations of the features, as they are seen, about: see `far`. None: 1.
 
     Attributes
     ----------
@@ -65,12 +72,14 @@ class Objective:
         label_smoothing: float = 0.0,
         shift: Array | None = None,
         scale: Array | None = None,
+        unit: Array | None = None,
+        spread: Array | None = None,
         n_threads: int | None = None,
     ) -> None:
         self.X, self.y, self.n_classes, self.dtype = X, y, n_classes, np.dtype(dtype)
         self.l2, self.fit_intercept, self.one_row = l2, fit_intercept, one_row
         self.sample_weight, self.label_smoothing = sample_weight, label_smoothing
-        self.shift, self.scale = shift, scale
+        self.shift, self.scale, self.unit, self.spread = shift, scale, unit, spread
         self.n_threads = n_threads
         self.n_rows, self.n_features = X.shape
         self.shape = (self.n_features + fit_intercept, 1 if one_row else n_classes)
@@ -86,6 +95,34 @@ class Objective:
         """Number of threads of a pass."""
         flops = 4.0 * self.n_rows * self.n_features * self.n_classes
         return threads.resolve(self.n_threads, flops * threads.NS_PER_FLOP)
+
+    def strength(self, penalty: float, power: int) -> float | Array:
+        """Of a penalty on |unit W|**power, the factors of |W|**power: one, or (D, 1)."""
+        if self.unit is None:
+            return penalty
+        with np.errstate(over="ignore"):
+            return np.minimum(penalty * self.unit[:, None] ** power, STRONGEST)
+
+    def ridge(self, theta: Array, l2: float) -> tuple[float, Array]:
+        """The penalty l2/2 sum((unit W)**2), and its gradient (D, K)."""
+        w, strength = theta[: self.n_features], self.strength(l2, 2)
+        squares = np.square(w).sum(axis=1, dtype=np.float64, keepdims=True)
+        loss = 0.5 * float(np.sum(strength * squares))
+        return loss, np.asarray(strength * w, theta.dtype)
+
+    def far(self, grad: Array, tol: float) -> bool:
+        """Whether a gradient that rounding ended at is well above tol, and above rounding's own.
+
+        The loss differs by the square of the gradient, and by eps from rounding. The gradient
+        counts as that of coefficients for which features have a standard deviation of at most 1,
+        and the penalty a curvature of at most 1.
+        """
+        size = np.sqrt(np.maximum(1, self.strength(self.l2, 2)))
+        if self.spread is not None:
+            size = np.maximum(size, self.spread[:, None])
+        grad = grad.astype(np.float64)
+        grad[: self.n_features] /= size
+        return bool(largest(grad) > max(WELL * tol, np.finfo(self.dtype).eps ** 0.5))
 
     def model(self, theta: Array) -> tuple[Array, Array | None]:
         """Return W (D, C) and bias (C,) for the kernels."""
@@ -106,7 +143,7 @@ class Objective:
             share = float(self.sample_weight[rows].mean(dtype=np.float64)) / self.mean_weight
         W, bias = self.model(theta)
         grad = np.empty((self.shape[0], self.n_classes), self.dtype)
-        in_kernel = share == 1.0 and not self.one_row
+        in_kernel = share == 1.0 and not self.one_row and self.unit is None
         loss = 0.0
         if share == 0.0:  # softmax_loss refuses rows without weight
             grad[...] = 0
@@ -127,10 +164,10 @@ class Objective:
                 grad[-1] = dbias[0]
         if not in_kernel:
             grad = np.ascontiguousarray(grad[:, 1:]) if self.one_row else grad
-            w = theta[: self.n_features]
-            loss = share * loss + 0.5 * self.l2 * float(np.square(w).sum(dtype=np.float64))
+            penalty, of_w = self.ridge(theta, self.l2)
+            loss = share * loss + penalty
             grad *= grad.dtype.type(share)
-            grad[: self.n_features] += self.l2 * w
+            grad[: self.n_features] += of_w
         return loss, grad
 
     def hvp(self, theta: Array, direction: Array) -> Array:
@@ -138,11 +175,12 @@ class Objective:
         self.passes += 1.5  # three products with X, where a loss with its gradient has two
         (W, bias), (V, vbias) = self.model(theta), self.model(direction)
         product = np.empty((self.shape[0], self.n_classes), self.dtype)
+        in_kernel = not self.one_row and self.unit is None
         _, Hvbias = hvp(
             W,
             self.X,
             V,
-            0.0 if self.one_row else self.l2,
+            self.l2 if in_kernel else 0.0,
             bias=bias,
             vbias=vbias,
             sample_weight=self.sample_weight,
@@ -151,9 +189,9 @@ class Objective:
         )
         if Hvbias is not None:
             product[-1] = Hvbias
-        if self.one_row:
-            product = np.ascontiguousarray(product[:, 1:])
-            product[: self.n_features] += self.l2 * direction[: self.n_features]
+        if not in_kernel:
+            product = np.ascontiguousarray(product[:, 1:]) if self.one_row else product
+            product[: self.n_features] += self.ridge(direction, self.l2)[1]
         return product
 
     @functools.cached_property
@@ -179,9 +217,11 @@ class Objective:
         out = np.ones((len(rows), self.shape[0]), dtype)
         x = out[:, : self.n_features]
         some = self.X[rows]
-        x[...] = some.toarray() if self.is_sparse else some
-        if self.shift is not None:
-            x -= self.shift
+        some = some.toarray() if self.is_sparse else some
+        if self.shift is None:
+            x[...] = some
+        else:  # before it is rounded to float32: features may be small beside their shift
+            np.subtract(some, self.shift, out=x, casting="same_kind")
         if self.scale is not None:
             x *= self.scale
         return out
@@ -201,7 +241,10 @@ class Objective:
         X = self.X if len(rows) == self.n_rows else self.X[rows]
         total = weight.sum(axis=0)
         out[-1] = total  # the features overwrite it where there is no intercept
-        squared = type(X)((np.square(X.data), X.indices, X.indptr), X.shape)
+        # the shift's terms cancel: not in float32
+        values = X.data if self.shift is None else X.data.astype(np.float64)
+        X = type(X)((values, X.indices, X.indptr), X.shape)
+        squared = type(X)((np.square(values), X.indices, X.indptr), X.shape)
         squares = squared.T @ weight
         if self.shift is not None:
             squares += self.shift[:, None] ** 2 * total

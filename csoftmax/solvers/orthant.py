@@ -10,7 +10,7 @@ from csoftmax.solvers.vectors import Array, dot, real
 
 
 class OrthantLBFGS(LBFGS):
-    """L-BFGS for a loss and l1 sum|W|, in a diagonal metric.
+    """L-BFGS for a loss and sum(l1 |W|), in a diagonal metric; l1 is a number, or one a feature.
 
     The loss is smooth as long as no coefficient changes its sign. So a step ends where it would: at
     0. In the place of the gradient stands the smallest subgradient; coefficients that are 0, and 0
@@ -22,14 +22,17 @@ class OrthantLBFGS(LBFGS):
     G. Andrew, J. Gao, "Scalable training of L1-regularized log-linear models", ICML 2007.
     """
 
-    def __init__(self, theta: Array, curvature: Diagonal, l1: float, n_features: int) -> None:
+    def __init__(
+        self, theta: Array, curvature: Diagonal, l1: float | Array, n_features: int
+    ) -> None:
         super().__init__(theta, curvature)
         self.diagonal, self.l1, self.n_features = curvature, l1, n_features
         self.smooth: Array  # the gradient without l1
 
     def tell(self, loss: float, grad: Array) -> bool:
         """Take the loss and the gradient at `trial`, both without l1."""
-        loss += self.l1 * float(np.abs(self.trial[: self.n_features]).sum(dtype=np.float64))
+        sizes = np.abs(self.trial[: self.n_features]).sum(axis=1, dtype=np.float64, keepdims=True)
+        loss += float(np.sum(self.l1 * sizes))
         if self.theta is not None:
             step = self.trial - self.theta
             if not loss <= self.loss + ARMIJO * min(dot(self.grad, step), 0.0):
@@ -60,8 +63,9 @@ class OrthantLBFGS(LBFGS):
         assert self.theta is not None
         least = self.smooth.copy()
         w, grad = self.theta[: self.n_features], least[: self.n_features]
-        at_zero = grad - np.clip(grad, -self.l1, self.l1)
-        grad += real(self.l1, grad) * np.sign(w)
+        l1 = real(self.l1, grad)
+        at_zero = grad - np.clip(grad, -l1, l1)
+        grad += l1 * np.sign(w)
         np.copyto(grad, at_zero, where=w == 0)
         return least
 

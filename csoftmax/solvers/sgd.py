@@ -125,12 +125,14 @@ def epoch(
     order = random.permutation(n_rows if rows is None else rows)
     size = options.batch_size
     size = min(max(n_rows // 10, 16), 200) if isinstance(size, str) else size
+    strength = objective.strength(l1, 1) if l1 else None
     loss = 0.0
     for batch in np.array_split(order, math.ceil(n_rows / size)):
         value, grad = objective.loss_grad(state.theta, batch)
         loss += len(batch) / n_rows * value
-        _step(options, state, grad, objective.n_features, l1)
-    return loss + l1 * _sum(np.abs(state.theta[: objective.n_features]))
+        _step(options, state, grad, objective.n_features, strength)
+    w = state.theta[: objective.n_features]
+    return loss + (_sum(strength * np.abs(w)) if l1 else 0.0)
 
 
 def minimise(
@@ -173,10 +175,12 @@ def minimise(
         if stalled >= options.n_iter_no_change:
             reason = "loss" if held_out is None else "validation"
             break
-    return Solution(kept, n_iter, reason)
+    return Solution(kept, n_iter, reason, far=reason == "max_iter")
 
 
-def _step(options: SGD, state: State, grad: Array, n_features: int, l1: float) -> None:
+def _step(
+    options: SGD, state: State, grad: Array, n_features: int, l1: float | Array | None
+) -> None:
     """Change `state` by the gradient of one batch, whose array is used up."""
     theta, v, m = state.theta, state.velocity, options.momentum
     state.steps = t = state.steps + 1
@@ -197,7 +201,7 @@ def _step(options: SGD, state: State, grad: Array, n_features: int, l1: float) -
         step += np.finfo(theta.dtype).tiny ** 0.5
         np.reciprocal(step, out=step)
     theta -= step * v
-    if l1:
+    if l1 is not None:
         w = theta[:n_features]
         # v is short of the mean gradient at first, by 1 - m**t, and so is the threshold
         threshold = l1 * (1 - m**t) * (step if np.ndim(step) == 0 else step[:n_features])

@@ -38,6 +38,6 @@ def largest(values: Array) -> float:
     return float(max(values.max(), -values.min()))
 
 
-def real(x: float, like: Array) -> Any:
-    """A number of an array's dtype, which keeps that of a product."""
+def real(x: float | Array, like: Array) -> Any:
+    """A number, or more, of an array's dtype, which keeps that of a product."""
     return like.dtype.type(x)

@@ -39,8 +39,9 @@ def fit(objective: Objective, **options: Any) -> Solution:
 @pytest.mark.parametrize("one_row", [False, True])
 @pytest.mark.parametrize("fit_intercept", [False, True])
 @pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("unit", [False, True])
 def test_gradient_is_that_of_the_loss(
-    isa: str, one_row: bool, fit_intercept: bool, soft: bool
+    isa: str, one_row: bool, fit_intercept: bool, soft: bool, unit: bool
 ) -> None:
     rng = np.random.default_rng(0)
     X, n_classes = rng.standard_normal((30, 4)), 2 if one_row else 3
@@ -59,6 +60,7 @@ def test_gradient_is_that_of_the_loss(
         label_smoothing=0.1,
         shift=rng.standard_normal(4),
         scale=rng.uniform(0.5, 2, 4),
+        unit=rng.uniform(0.5, 2, 4) if unit else None,
     )
     theta = rng.standard_normal(objective.shape)
     _, grad = objective.loss_grad(theta)
@@ -95,7 +97,8 @@ def hessian(objective: Objective, theta: Any) -> Any:
 def test_exact_curvature_is_the_hessian(two: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(curvature, "RIDGE_EXACT", 1e-10)
     weight = np.random.default_rng(1).uniform(0, 2, 150)
-    objective = make("iris", two=two, one_row=two, sample_weight=weight)
+    unit = np.array([1, 2, 0.5, 3])
+    objective = make("iris", two=two, one_row=two, sample_weight=weight, unit=unit)
     theta = 0.1 * np.random.default_rng(0).standard_normal(objective.shape)
     exact = curvature.Exact(objective)
     exact.update(theta, 0)
@@ -217,14 +220,14 @@ def test_start_at_the_minimum_takes_no_iteration() -> None:
 
 
 def test_stop_by_iterations_and_by_callback() -> None:
-    assert fit(make("digits"), tol=0.0, max_iter=3)[1:] == (3, "max_iter")
+    assert fit(make("digits"), tol=0.0, max_iter=3)[1:] == (3, "max_iter", True)
     lines: list[Progress] = []
 
     def stop(theta: Any, line: Progress) -> bool:
         lines.append(line)
         return line.iteration == 4
 
-    assert fit(make("digits"), on_iteration=stop)[1:] == (4, "callback")
+    assert fit(make("digits"), on_iteration=stop)[1:] == (4, "callback", False)
     assert [line.iteration for line in lines] == [1, 2, 3, 4]
     losses, passes, seconds = ([line[k] for line in lines] for k in (1, 3, 4))
     assert losses == sorted(losses, reverse=True)
