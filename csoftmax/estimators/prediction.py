@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from csoftmax._native import checks
+from csoftmax._native.threads import default
 from csoftmax.estimators import checks as fit_checks
 from csoftmax.estimators.sklearn import UNUSED, SparseCoefMixin, check_is_fitted
 from csoftmax.functional import log_softmax
 from csoftmax.linear import linear_predict, linear_predict_proba
+from csoftmax.solvers.blas import one_blas_thread
 
 Array = npt.NDArray[Any]
 
@@ -111,14 +114,10 @@ class Predictions(SparseCoefMixin):  # type: ignore[misc]
         n_threads = fit_checks.threads(self.n_jobs)
         coef = dense(self.coef_)
         result = self._result(out, (X.shape[0], len(self.classes_)), coef.dtype, X)
-        for rows in fit_checks.row_blocks(X, len(self.classes_)):
-            part = result[rows]
-            if len(coef) == 1:  # two classes with the scores 0 and z
-                part[:, :1] = 0
-                self._scores(coef, X, rows, part[:, 1:])
-            else:
-                self._scores(coef, X, rows, part)
-            log_softmax(part, axis=1, out=part, n_threads=n_threads)
+        one_row = len(coef) == 1  # two classes with the scores 0 and z
+        result[:, :one_row] = 0
+        self._scores(coef, X, result[:, one_row:])
+        log_softmax(result, axis=1, out=result, n_threads=n_threads)
         return result
 
     def decision_function(self, X: Any, *, out: Array | None = None) -> Array:
@@ -142,9 +141,7 @@ class Predictions(SparseCoefMixin):  # type: ignore[misc]
         n_scores = len(coef)
         shape = (X.shape[0],) if n_scores == 1 else (X.shape[0], n_scores)
         scores = self._result(out, shape, coef.dtype, X)
-        table = scores.reshape(-1, n_scores) if n_scores > 1 else scores[:, None]
-        for rows in fit_checks.row_blocks(X, n_scores):
-            self._scores(coef, X, rows, table[rows])
+        self._scores(coef, X, scores if n_scores > 1 else scores[:, None])
         return scores
 
     def _features(self, X: Any) -> Any:
@@ -160,16 +157,23 @@ class Predictions(SparseCoefMixin):  # type: ignore[misc]
         W[:, 1] = coef[0]
         return W, np.array([0, self.intercept_[0]], coef.dtype)
 
-    def _scores(self, coef: Array, X: Any, rows: slice, out: Array) -> None:
-        block = X[rows]
-        with np.errstate(over="ignore", invalid="ignore"):
+    def _scores(self, coef: Array, X: Any, out: Array) -> None:
+        """Scores of all rows, in blocks that Python threads share: BLAS has one for each."""
+        blocks = list(fit_checks.row_blocks(X, len(coef)))
+        n_threads = min(fit_checks.threads(self.n_jobs) or default(), len(blocks))
+        with ThreadPoolExecutor(max(1, n_threads)) as pool:
+            spread = pool.map if n_threads > 1 else map
+            list(spread(lambda rows: self._score(coef, X[rows], out[rows]), blocks))
+        if not fit_checks.all_finite(out):
+            fit_checks.finite_features(self, X)
+
+    def _score(self, coef: Array, block: Any, out: Array) -> None:
+        with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
             if checks.is_sparse(block):
                 out[...] = block @ coef.T
             else:
                 np.matmul(block.astype(coef.dtype, copy=False), coef.T, out=out)
             out += self.intercept_
-        if not fit_checks.all_finite(out):
-            fit_checks.finite_features(self, X)
 
     def _result(
         self, out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any], X: Any
