@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from csoftmax.estimators.prediction import dense
-from csoftmax.estimators.training import CheckedObjective, Scaling, carry_over
+from csoftmax.estimators.scaling import Scaling
+from csoftmax.estimators.training import CheckedObjective, carry_over
 
 Array = npt.NDArray[Any]
 
