@@ -49,7 +49,10 @@ class Problem:
             self.compute,
             ignore_index=checks.integer("ignore_index", ignore_index),
         )
-        self.weight = checks.weights("weight", weight, self.logits.shape[1], self.compute, "class")
+        n_classes = self.logits.shape[1]
+        self.weight = checks.weights(
+            "weight", weight, n_classes, self.compute, "class", signed=True
+        )
         self.sample_weight = checks.row_weights(
             sample_weight, self.rows, self.compute, relative=reduction == "mean"
         )
@@ -111,7 +114,8 @@ class Problem:
         total: float = dispatch.kernels.total(losses)
         if not mean:
             return total
-        return total / normalizer if normalizer else np.nan
+        with np.errstate(divide="ignore", invalid="ignore"):  # weights that add up to 0
+            return float(np.divide(total, normalizer))
 
     def _normalizer(self) -> float:
         """What a mean divides by."""

@@ -100,18 +100,19 @@ def automatic(X: Any, weights: Array | None, fit_intercept: bool) -> Scaling:
 def _look(X: Any, weights: Array | None) -> tuple[Array, Array, Array]:
     """Mean, standard deviation and largest size of the features, in rows that have weight."""
     n_rows, width = X.shape
-    if sparse := checks.is_sparse(X):
+    sparse = checks.is_sparse(X)
+    if sparse:
         width = X.nnz // max(1, n_rows)
     n = min(max(fit_checks.BLOCK_BYTES // (8 * max(1, width)), fit_checks.MIN_ROWS), SAMPLE)
     rows = np.arange(n_rows) if weights is None else np.flatnonzero(weights)
-    rows = rows[np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(np.int64)]
+    if n < len(rows):
+        rows = rows[np.linspace(0, len(rows) - 1, n).astype(np.int64)]
     some = X[rows].astype(np.float64)
-    one = np.ones(len(rows))
-    with one_blas_thread():
-        mean, squares = _block_moments(some, one, float(len(rows)))
-    largest = abs(some).max(axis=0)
-    largest = largest.toarray().ravel() if sparse else largest
-    return mean, np.sqrt(squares / len(rows)), largest
+    if sparse:
+        mean, squares = _block_moments(some, np.ones(len(rows)), float(len(rows)))
+        return mean, np.sqrt(squares / len(rows)), abs(some).max(axis=0).toarray().ravel()
+    with np.errstate(over="ignore", invalid="ignore"):
+        return some.mean(axis=0), some.std(axis=0), np.maximum(some.max(axis=0), -some.min(axis=0))
 
 
 class Moments:

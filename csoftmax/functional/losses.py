@@ -41,7 +41,8 @@ def cross_entropy(
     target : (N,) or (N, d1, ...) array_like, or of the logits' shape; scalar or (C,) for one row
         Class indices of any integer type (or floats that are whole), or probabilities.
     weight : (C,) array_like, optional
-        Weights of the classes, finite and not negative.
+        Weights of the classes, finite. (Negative ones, too, as in PyTorch: the loss then has no
+        least value.)
     sample_weight : (N,) or (N, d1, ...) array_like, optional
         Weights of the rows, finite and not negative; (N,) counts for all places of d1, ...
     ignore_index : int, optional
@@ -66,8 +67,8 @@ def cross_entropy(
         For arrays that are masked, sparse, complex or of objects.
     ValueError
         For shapes that do not fit (a swap of logits and target is named as such), a target index
-        that is no class (its place is named), weights that are negative or not finite, and options
-        out of range.
+        that is no class (its place is named), weights that are not finite, row weights that are
+        negative, and options out of range.
 
     Notes
     -----

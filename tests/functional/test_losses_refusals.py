@@ -22,7 +22,7 @@ NUMBERS = "wanted real numbers (bool, an integer type, float16, float32 or float
 NO_MASK = "is a masked array: wanted a plain array (fill it, or leave the rows out)"
 RANGE = "wanted class indices from 0 to 3"
 WHOLE = "wanted class indices, which are whole numbers"
-FINITE = "wanted finite numbers, none negative"
+FINITE = "wanted finite numbers, "
 N_THREADS = "wanted a positive integer or None"
 
 
@@ -230,6 +230,12 @@ REFUSALS = {
     "n_threads float": ({"n_threads": 1.5}, TypeError, "n_threads is 1.5: " + N_THREADS),
     "n_threads str": ({"n_threads": "2"}, TypeError, "n_threads is '2': " + N_THREADS),
 }
+for value in (-1.0, np.float16(-1.0)):
+    REFUSALS[f"sample_weight: {value!r}"] = (
+        {"sample_weight": np.r_[np.ones(N - 1), value].astype(np.result_type(value))},
+        ValueError,
+        f"sample_weight[{N - 1}] is -1.0: {FINITE}none negative",
+    )
 for name, length, of in (("weight", C, "class"), ("sample_weight", N, "row")):
     ones = np.ones(length)
 
@@ -252,7 +258,6 @@ for name, length, of in (("weight", C, "class"), ("sample_weight", N, "row")):
             ValueError,
             f"{name} has shape (): wanted ({length},), one",
         ),
-        f"{name}: < 0": ({name: one(-1)}, ValueError, f"{name}[{length - 1}] is -1.0: {FINITE}"),
         f"{name}: NaN": ({name: one(NAN)}, ValueError, f"{name}[{length - 1}] is nan: {FINITE}"),
         f"{name}: inf": ({name: one(INF)}, ValueError, f"{name}[{length - 1}] is inf: {FINITE}"),
         **{
@@ -261,7 +266,7 @@ for name, length, of in (("weight", C, "class"), ("sample_weight", N, "row")):
                 ValueError,
                 f"{name}[{length - 1}] is {value}: {FINITE}",
             )
-            for value in (-1.0, NAN, INF)
+            for value in (NAN, INF)
         },
         f"{name}: past float32": (
             {"z": np.zeros((N, C), np.float32), name: one(1e39), "reduction": "sum"},

@@ -206,9 +206,10 @@ def weights(
     of: str,
     *,
     relative: bool = False,
+    signed: bool = False,
     where: Callable[[int], object] = int,
 ) -> Array | None:
-    """Finite numbers, not negative.
+    """Finite numbers, not negative unless `signed`.
 
     Where only their ratios count (`relative`), they are scaled by a power of 2, so that no sum of
     them leaves the range of `dtype`. `where` says how the caller knows the place of one of them.
@@ -219,13 +220,14 @@ def weights(
     if not length:
         return native(given, dtype)
     highest, most = float(given.max()), float(np.finfo(np.float64 if relative else dtype).max)
-    if not (given.min() >= 0 and highest <= most):
-        # in float64: `most` is an infinity in float16
-        at = int((~((given >= 0) & (given.astype(np.float64) <= most))).argmax())
-        raise ValueError(
-            f"{name}[{where(at)}] is {given[at]}: wanted finite numbers, "
-            f"none negative or above {most:.3g}"
+    least = -most if signed else 0.0
+    if not (float(given.min()) >= least and highest <= most):
+        wide = given.astype(np.float64)  # `most` is an infinity in float16
+        at = int((~((wide >= least) & (wide <= most))).argmax())
+        bounds = (
+            f"from {least:.3g} to {most:.3g}" if signed else f"none negative or above {most:.3g}"
         )
+        raise ValueError(f"{name}[{where(at)}] is {given[at]}: wanted finite numbers, {bounds}")
     if relative and not 1e-9 < highest < 1e9:
         given = np.ldexp(given.astype(np.float64), -math.frexp(highest)[1])
     return native(given, dtype)
