@@ -1,12 +1,13 @@
 """csoftmax beside others: calls after a rest, between those of other libraries, on busy cores.
 
-    python benchmarks/neighbours.py [--before FOLDER] [--scenes TEXT] [--jobs TEXT] [--out FILE]
+    python benchmarks/neighbours.py [--before FOLDER] [--scenes TEXT] [--jobs TEXT]
 
 Each contestant is a process of its own, since the OpenMP runtimes read their settings when they are
 loaded: csoftmax as it is installed, alone or with one thread; NumPy; and, with --before, the build
 in FOLDER (as made by `pip install --target`) as it is, with two settings of its runtime, and with
 one thread. They take turns in an order drawn anew for each round, and sleep between their turns.
 What is between two calls is timed with the call that follows it, since waiting threads slow both.
+A whole run, with --before, takes 14 minutes and goes into docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ SCENES = (
     Scene("f: two busy processes, each call after a rest of 20 ms", "rest", busy=2),
     Scene("g: two processes that make the same calls", twin=True),
 )
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- neighbours: begin -->", "<!-- neighbours: end -->"
 ROUNDS = 5
 SECONDS = 0.25  #: of calls in a turn
 
@@ -254,14 +257,13 @@ def main() -> None:
     parser.add_argument("--before", type=Path, metavar="FOLDER", help="another build of csoftmax")
     parser.add_argument("--scenes", default="", metavar="TEXT", help="those whose title has it")
     parser.add_argument("--jobs", default="", metavar="TEXT", help="those whose name has it")
-    parser.add_argument("--out", type=Path, metavar="FILE")
     parser.add_argument("--serve", metavar="NAME", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         return serve(options.serve)
     from csoftmax import bench
 
-    text = [f"{bench.machine('scikit-learn', 'torch')}; {date.today()}."]
+    text = [f"{bench.machine('scikit-learn', 'torch')}; {date.today()}.\n"]
     with ExitStack() as ends:
         entrants = contestants(options.before)
         for pair in entrants.values():
@@ -274,8 +276,11 @@ def main() -> None:
             rows = {name: measure(scene, name, entrants) for name in names}
             text.append(f"### {scene.title}\n\n{table(rows)}")
             print(text[-1], flush=True)
-    if options.out:
-        options.out.write_text("\n\n".join(text), encoding="utf-8")
+    if options.before and not options.scenes and not options.jobs:
+        head, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+        _, tail = rest.split(END)
+        tables = "\n".join(text)
+        PAGE.write_text(f"{head}{BEGIN}\n{tables}{END}{tail}", encoding="utf-8")
 
 
 if __name__ == "__main__":
