@@ -27,7 +27,6 @@ from csoftmax.bench import _peers, _timing
 DOCS = Path(__file__).parents[1] / "docs"
 C, CHUNK = 10, 1000  # the file is one chunk of rows over and over: its mean loss is the chunk's
 SIZES = tuple(10**k for k in range(3, 8))
-BEGIN, END = "<!-- growth: begin -->", "<!-- growth: end -->"
 
 
 class Point(NamedTuple):
@@ -216,10 +215,7 @@ def main() -> None:
     text = "\n\n".join(parts)
     print(text)
     draw(points, DOCS / "img/growth.png")
-    page = DOCS / "benchmarks.md"
-    head, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    tail = rest.partition(END)[2]
-    page.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}", encoding="utf-8")
+    bench.put(DOCS / "benchmarks.md", "growth", text)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,6 @@ SCENES = (
     Scene("g: two processes that make the same calls", twin=True),
 )
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- neighbours: begin -->", "<!-- neighbours: end -->"
 ROUNDS = 5
 SECONDS = 0.25  #: of calls in a turn
 
@@ -277,10 +276,7 @@ def main() -> None:
             text.append(f"### {scene.title}\n\n{table(rows)}")
             print(text[-1], flush=True)
     if options.before and not options.scenes and not options.jobs:
-        head, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-        _, tail = rest.split(END)
-        tables = "\n".join(text)
-        PAGE.write_text(f"{head}{BEGIN}\n{tables}{END}{tail}", encoding="utf-8")
+        bench.put(PAGE, "neighbours", "\n".join(text))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@
 
 from csoftmax.bench._jobs import JOBS, Case, Job, select
 from csoftmax.bench._peers import PEERS, missing
-from csoftmax.bench._table import columns, machine, peak_lines, table
+from csoftmax.bench._table import columns, machine, peak_lines, put, table
 from csoftmax.bench._timing import Peaks, Result, WrongResult, measure, peaks
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "missing",
     "peak_lines",
     "peaks",
+    "put",
     "select",
     "table",
 ]

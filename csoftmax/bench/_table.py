@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -75,6 +76,14 @@ def peak_lines(found: Sequence[Peaks]) -> str:
         rates = peak.bytes, peak.flops, peak.double_flops
         cells.append([peak.isa, str(peak.threads), *(f"{rate / 1e9:.0f}" for rate in rates)])
     return _grid(cells)
+
+
+def put(page: Path, name: str, text: str) -> None:
+    """Replace what stands between a page's marks `<!-- name: begin -->` and `<!-- name: end -->`."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    head, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    tail = rest.partition(end)[2]
+    page.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")
 
 
 def machine(*packages: str) -> str:
