@@ -79,7 +79,7 @@ def peak_lines(found: Sequence[Peaks]) -> str:
 
 
 def put(page: Path, name: str, text: str) -> None:
-    """Replace what stands between a page's marks `<!-- name: begin -->` and `<!-- name: end -->`."""
+    """Replace what stands on a page between `<!-- name: begin -->` and `<!-- name: end -->`."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     head, _, rest = page.read_text(encoding="utf-8").partition(begin)
     tail = rest.partition(end)[2]
