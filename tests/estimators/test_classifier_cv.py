@@ -364,6 +364,8 @@ def checks():
             found = estimator_checks.estimator_checks_generator(SoftmaxClassifierCV(**options))
             for instance, check in found:
                 name = check.func.__name__
+                if name == "check_sparsify_coefficients" and "cv" not in options:
+                    continue  # three rows of each class are too few for the five folds
                 if name != "check_array_api_input":  # it wants a setting of its own: below
                     words = "-".join(options) or "default"
                     yield pytest.param(instance, check, id=f"{words}-{name}")
