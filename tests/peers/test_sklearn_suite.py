@@ -13,7 +13,7 @@ import sklearn
 
 HERE = Path(__file__).parent
 TABLE = tomllib.loads((HERE / "expected_sklearn.toml").read_text())
-EXPECTED = [(row["test"], row["message"]) for row in TABLE["expected"]]
+EXPECTED = [(row["test"], row["message"], row["reason"]) for row in TABLE["expected"]]
 REASONS = {"wording", "internals", "liblinear", "deprecation", "digits"}
 
 if not sklearn.__version__.startswith(TABLE["version"] + "."):
@@ -69,7 +69,8 @@ def test_the_suite_passes_but_for_the_table(outcomes):
     for name, message in outcomes.items():
         row = expectation(name)
         if row and not message:
-            wrong[name] = "passed, which the table does not expect"
+            if not row[2].startswith("digits"):  # those differ from one processor to another
+                wrong[name] = "passed, which the table does not expect"
         elif message and not (row and re.search(row[1], message)):
             wrong[name] = message
     assert wrong == {}
