@@ -114,8 +114,7 @@ class Problem:
         total: float = dispatch.kernels.total(losses)
         if not mean:
             return total
-        with np.errstate(divide="ignore", invalid="ignore"):  # weights that add up to 0
-            return float(np.divide(total, normalizer))
+        return total / normalizer if normalizer else np.nan
 
     def _normalizer(self) -> float:
         """What a mean divides by."""
