@@ -80,7 +80,7 @@ clean:
 # Other builds of the sdist. They come before .venv's own on the path.
 test-clang:    BUILD := CC=clang CSOFTMAX_OPENMP=1
 test-clang:    EXPECT := c["compiler"].startswith("clang") and c["openmp"]
-test-clang:    SELECT := -m kernels
+test-clang:    SELECT := -m "kernels or threads"
 test-clang:    RUN := HYPOTHESIS_PROFILE=few
 test-debug:    BUILD := CSOFTMAX_DEBUG=1
 test-debug:    SELECT := -m kernels

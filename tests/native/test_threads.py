@@ -13,7 +13,7 @@ import pytest
 import csoftmax
 from csoftmax._native import dispatch, threads
 
-pytestmark = pytest.mark.kernels  # each build has its own way with threads
+pytestmark = pytest.mark.threads
 
 PLENTY = 1e12  # ns of work
 DEFAULT = "from csoftmax._native import threads; print(threads.default())"
