@@ -97,7 +97,7 @@ def _default() -> int:
 
 
 #: More threads than this take turns on the processors, and each has scratch of up to some MB.
-_most = max(8, 2 * (os.cpu_count() or 1))
+_most: int = min(max(8, 2 * (os.cpu_count() or 1)), dispatch.kernels.MOST_THREADS)
 _limit = min(_default(), _most)
 _forked = False
 

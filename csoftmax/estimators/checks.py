@@ -24,6 +24,7 @@ from csoftmax.estimators.sklearn import (
     issparse,
     validate_data,
 )
+from csoftmax.solvers.objective import STRONGEST
 
 Array = npt.NDArray[Any]
 
@@ -37,9 +38,6 @@ DENSE = (np.float64, np.float32, np.uint8, np.bool_)
 
 #: how far the sum of a row of probabilities may be from 1: float16 is this coarse
 SUM_TOLERANCE = 1e-3
-
-#: strongest penalty beside the mean loss: far below it, all coefficients already are 0
-MAX_PENALTY = 1e30
 
 
 def threads(n_jobs: int | None) -> int | None:
@@ -320,9 +318,9 @@ def penalties(C: float, l1_ratio: float, total: float) -> tuple[float, float]:
     """l2 and l1 beside the mean loss: shares of 1 / (C total), in the range of float32."""
     with np.errstate(over="ignore"):
         strength = float(1 / np.float64(C) / total)
-    if not strength <= MAX_PENALTY:
+    if not strength <= STRONGEST:
         raise ValueError(
             f"C is {C:g} and the sum of the weights {total:g}: "
-            f"wanted a product of at least {1 / MAX_PENALTY:g}"
+            f"wanted a product of at least {1 / STRONGEST:g}"
         )
     return (1 - l1_ratio) * strength, l1_ratio * strength
