@@ -106,8 +106,9 @@ def test_the_environment_too_is_bounded(run_python):
     ],
 )
 def test_how_threads_wait(run_python, environment, wanted):
+    environment = {"OMP_WAIT_POLICY": "", **environment}
     code = "import csoftmax; print(csoftmax.show_config('dicts')['waiting'])"
-    assert run_python(code, **{"OMP_WAIT_POLICY": "", **environment}).stdout.strip() == wanted
+    assert run_python(code, **environment).stdout.strip() == wanted
     assert wanted in run_python("import csoftmax; csoftmax.show_config()", **environment).stdout
 
 

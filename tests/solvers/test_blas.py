@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -21,6 +20,9 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from csoftmax import SoftmaxClassifier, SoftmaxClassifierCV
 from csoftmax.solvers import blas
+
+# sgd's few epochs. For all tests at once: warnings.catch_warnings() in many threads is no one's.
+pytestmark = pytest.mark.filterwarnings("ignore:SoftmaxClassifier stopped after max_iter=3")
 
 X, y = load_digits(return_X_y=True)
 BLAS = ThreadpoolController().select(user_api="blas").lib_controllers
@@ -181,9 +183,7 @@ FITS: dict[str, Callable[[], Any]] = {
 
 
 def bits(name: str) -> bytes:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # sgd's few epochs
-        model = FITS[name]()
+    model = FITS[name]()
     data = {"wide": WIDE, "exact": FEW[:, 20:25]}.get(name, FEW)
     values = [model.coef_, model.intercept_]
     values += [model.decision_function(data), model.predict_log_proba(data)]
