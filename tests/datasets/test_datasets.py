@@ -2,7 +2,6 @@
 
 import bz2
 import gzip
-import io
 import re
 import subprocess
 import sys
@@ -10,35 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dataset_files import npy_of, npz_of, raises_naming, write_files
 
 from csoftmax.datasets import Dataset, load, load_cifar10
 
 HTML = b"<!DOCTYPE html><html><title>404 Not Found</title></html>\n" * 20
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
-
-
-def write_files(folder, files):
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-    return folder
-
-
-def npz_of(**arrays):
-    out = io.BytesIO()
-    np.savez(out, **arrays)
-    return out.getvalue()
-
-
-def npy_of(array):
-    out = io.BytesIO()
-    np.save(out, array)
-    return out.getvalue()
-
-
-def raises_naming(path, match, error=ValueError):
-    """The error has to start with the path as it was given."""
-    return pytest.raises(error, match=f"(?s)^{re.escape(str(path))}.*{match}")
 
 
 X, Y = np.zeros((3, 4), np.uint8), np.array([0, 1, 1])

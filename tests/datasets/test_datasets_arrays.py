@@ -3,39 +3,15 @@
 import io
 import os
 import pickle
-import re
 import zipfile
 
 import numpy as np
 import pytest
+from dataset_files import npy_of, npz_of, raises_naming, write_files
 
 from csoftmax.datasets import load, load_npy, load_npz
 
 RNG = np.random.default_rng(0)
-
-
-def write_files(folder, files):
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-    return folder
-
-
-def npz_of(**arrays):
-    out = io.BytesIO()
-    np.savez(out, **arrays)
-    return out.getvalue()
-
-
-def npy_of(array):
-    out = io.BytesIO()
-    np.save(out, array)
-    return out.getvalue()
-
-
-def raises_naming(path, match, error=ValueError):
-    """The error has to start with the path as it was given."""
-    return pytest.raises(error, match=f"(?s)^{re.escape(str(path))}.*{match}")
 
 
 class Call:

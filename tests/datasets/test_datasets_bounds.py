@@ -15,6 +15,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from dataset_files import raises_naming
 
 from csoftmax.datasets import (
     _files,
@@ -48,11 +49,6 @@ def watchdog():
     faulthandler.dump_traceback_later(HANG, exit=True, file=sys.__stderr__)
     yield
     faulthandler.cancel_dump_traceback_later()
-
-
-def raises_naming(path, match, error=ValueError):
-    """The error has to start with the path as it was given."""
-    return pytest.raises(error, match=f"(?s)^{re.escape(str(path))}.*{match}")
 
 
 # --- special files ------------------------------------------------------------------------------

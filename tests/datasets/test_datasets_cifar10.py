@@ -1,14 +1,12 @@
 """CIFAR-10: batches, folders and archives, whole, damaged and foreign."""
 
 import gzip
-import io
 import pickle
-import re
 import struct
-import tarfile
 
 import numpy as np
 import pytest
+from dataset_files import raises_naming, tar_of, write_files
 
 from csoftmax.datasets import load, load_cifar10, read_cifar10_batch
 
@@ -55,28 +53,6 @@ def cifar_files(kind, n=4):
     batches = [random_batch(n) for _ in STEMS]
     files = {stem + suffix: encode(*batch) for stem, batch in zip(STEMS, batches, strict=True)}
     return files, np.concatenate([b[0] for b in batches]), np.concatenate([b[1] for b in batches])
-
-
-def write_files(folder, files):
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-    return folder
-
-
-def tar_of(files, mode="w:gz"):
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode=mode) as archive:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return out.getvalue()
-
-
-def raises_naming(path, match, error=ValueError):
-    """The error has to start with the path as it was given."""
-    return pytest.raises(error, match=f"(?s)^{re.escape(str(path))}.*{match}")
 
 
 def check_cifar(data, pixels, labels):

@@ -2,21 +2,16 @@
 
 import io
 import pickle
-import re
 import struct
 import tarfile
 
 import numpy as np
 import pytest
+from dataset_files import raises_naming, tar_of, write_files
 
 from csoftmax.datasets import load, load_cifar10, load_cifar100
 
 RNG = np.random.default_rng(0)
-
-
-def raises_naming(path, match, error=ValueError):
-    """The error has to start with the path as it was given."""
-    return pytest.raises(error, match=f"(?s)^{re.escape(str(path))}.*{match}")
 
 
 def random_part(n):
@@ -74,23 +69,6 @@ def cifar_files(kind):
     encode, suffix, others = KINDS[kind]
     parts = {"train": random_part(5), "test": random_part(3)}
     return others | {name + suffix: encode(*part) for name, part in parts.items()}, parts
-
-
-def write_files(folder, files):
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-    return folder
-
-
-def tar_of(files, mode="w:gz"):
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode=mode) as archive:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return out.getvalue()
 
 
 def check(data, parts, label="fine"):

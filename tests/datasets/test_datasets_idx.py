@@ -1,11 +1,11 @@
 """idx files of every type and MNIST in them, whole, damaged and foreign."""
 
 import gzip
-import re
 import struct
 
 import numpy as np
 import pytest
+from dataset_files import raises_naming, write_files
 
 from csoftmax.datasets import load, load_idx, load_mnist
 
@@ -13,13 +13,6 @@ HTML = b"<!DOCTYPE html><html><title>404 Not Found</title></html>\n" * 20
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
 RNG = np.random.default_rng(0)
 PARTS = {"train": 7, "t10k": 4}
-
-
-def write_files(folder, files):
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-    return folder
 
 
 def idx_of(array):
@@ -35,11 +28,6 @@ def mnist_files():
     files = {f"{p}-images-idx3-ubyte": idx_of(images[p]) for p in PARTS}
     files |= {f"{p}-labels-idx1-ubyte": idx_of(labels[p]) for p in PARTS}
     return files, images, labels
-
-
-def raises_naming(path, match, error=ValueError):
-    """The error has to start with the path as it was given."""
-    return pytest.raises(error, match=f"(?s)^{re.escape(str(path))}.*{match}")
 
 
 ARRAYS = {

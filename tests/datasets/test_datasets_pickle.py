@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import re
 import subprocess
 import sys
 import tracemalloc
@@ -10,15 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dataset_files import raises_naming
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from csoftmax.datasets import load, read_cifar10_batch
-
-
-def raises_naming(path, match, error=ValueError):
-    """The error has to start with the path as it was given."""
-    return pytest.raises(error, match=f"(?s)^{re.escape(str(path))}.*{match}")
 
 
 @pytest.mark.parametrize(

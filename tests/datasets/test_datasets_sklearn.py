@@ -7,23 +7,12 @@ import sys
 
 import numpy as np
 import pytest
+from dataset_files import raises_naming, write_files
 
 from csoftmax.datasets import load, load_digits, load_svmlight
 
 HTML = b"<!DOCTYPE html><html><title>404 Not Found</title></html>\n" * 20
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
-
-
-def write_files(folder, files):
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-    return folder
-
-
-def raises_naming(path, match, error=ValueError):
-    """The error has to start with the path as it was given."""
-    return pytest.raises(error, match=f"(?s)^{re.escape(str(path))}.*{match}")
 
 
 TRAIN = "# a comment\n-1 1:0.5 3:2 # another\n+1 2:1e-3\n\n-1\n"

@@ -8,11 +8,13 @@ import tracemalloc
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
 
 from csoftmax import SoftmaxClassifier
 from csoftmax.estimators import checks as fit_checks
+from csoftmax.estimators import training
 
 X, y = load_iris(return_X_y=True)
 DIGITS, LABELS = load_digits(return_X_y=True)
@@ -26,13 +28,12 @@ METHODS = ["predict", "predict_proba", "predict_log_proba", "decision_function"]
 @pytest.mark.parametrize("standardize", [False, True])
 def test_narrow_features_are_float32_without_a_copy(dtype, standardize):
     narrow = DIGITS.astype(dtype)
-    options = {"standardize": standardize, "C": 1e-4}
-    model = SoftmaxClassifier(**options).fit(narrow, LABELS)
-    same = SoftmaxClassifier(**options).fit(narrow.astype(np.float32), LABELS)
+    model = SoftmaxClassifier(C=1e-4, standardize=standardize).fit(narrow, LABELS)
+    same = clone(model).fit(narrow.astype(np.float32), LABELS)
     assert model.coef_.dtype == np.float32
     np.testing.assert_allclose(model.coef_, same.coef_, atol=2e-4)
     for method in METHODS:
-        a, b = getattr(model, method)(narrow), getattr(model, method)(narrow.astype(np.float32))
+        a, b = (getattr(model, method)(each) for each in (narrow, narrow.astype(np.float32)))
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
 
 
@@ -353,8 +354,6 @@ def test_interrupt_keeps_the_last_iterate():
 
 
 def test_interrupt_before_there_is_one_changes_nothing(monkeypatch):
-    from csoftmax.estimators import training
-
     def interrupt(self, theta):
         raise KeyboardInterrupt
 

@@ -1,8 +1,7 @@
 """softmax_loss, svm_loss and the predictions against the reference, over everything they accept.
 
-Features, coefficients and options lie on a coarse grid of binary fractions, so that scores and
-margins are exact in float32 and no margin is 0: what is compared is the method, not its rounding
-(that is test_linear_accuracy.py), and labels must be equal, ties included.
+All numbers lie on a coarse grid of binary fractions: scores and margins are exact in float32, no
+margin is 0, and labels must be equal, ties included. (Rounding is test_linear_accuracy.py's.)
 """
 
 from __future__ import annotations
@@ -27,8 +26,7 @@ FLOATS = ["float32", "float64"]
 X_DTYPES = ["float32", "float64", "uint8", "bool", "float16", "int32", ">f4", ">f8"]
 LOSSES = {"softmax": (softmax_loss, reference.softmax_loss), "svm": (svm_loss, reference.svm_loss)}
 
-# rounding of a gradient's sum over rows, relative to the sum of its absolute terms
-TOLERANCE = {"float32": 3e-6, "float64": 3e-14}
+TOLERANCE = {"float32": 3e-6, "float64": 3e-14}  # of a sum over rows, beside that of its sizes
 
 
 @dataclass

@@ -37,10 +37,7 @@ SHAPES = [
     ({"W": np.float64(1)}, ["W has shape ()", "wanted (D, C)"]),
     ({"W": np.ones((3, 2, 1))}, ["W has shape (3, 2, 1)", "wanted (D, C)"]),
     ({"W": np.ones((3, 0))}, ["W has shape (3, 0)", "at least one feature and one class"]),
-    (
-        {"W": np.ones((0, 2)), "X": np.ones((4, 0))},
-        ["W has shape (0, 2)", "at least one feature and one class"],
-    ),
+    ({"W": np.ones((0, 2)), "X": np.ones((4, 0))}, ["W has shape (0, 2)", "one feature and one"]),
     ({"X": np.ones(3)}, ["X has shape (3,)", "wanted (N, 3)"]),
     ({"X": np.ones((4, 3, 1))}, ["X has shape (4, 3, 1)", "wanted (N, 3)"]),
     ({"X": np.ones((4, 5))}, ["W has 3 rows, but X has 5 columns", "wanted W of shape (5, C)"]),
