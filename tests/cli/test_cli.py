@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +19,18 @@ pytest.importorskip("tqdm", reason="the worksheet needs tqdm (csoftmax[cli])")
 
 RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
 QUICK = ["--iterations", "30", "--learning-rates", "0.002", "0.008", "--regs", "0.1"]
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small npz file of colour images in three classes."""
+    rng = np.random.default_rng(0)
+    y = rng.permutation(np.arange(150) % 3)
+    X = rng.normal(80, 10, (150, 4, 5, 3))
+    X[np.arange(150), :, :, y] += 90
+    path = tmp_path_factory.mktemp("images") / "tiny.npz"
+    np.savez(path, X=X.clip(0, 255).astype(np.uint8), y=y, class_names=["red", "green", "blue"])
+    return path
 
 
 def files(folder: Path) -> set[str]:
@@ -353,3 +367,29 @@ def test_help_needs_numpy_alone(run_python: RunPython) -> None:
         "sys.exit(main(['info']))"
     )
     assert done.stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("quiet", [False, True])
+def test_progress_bar_shows_on_a_terminal(quiet: bool, images: Path, tmp_path: Path) -> None:
+    import termios
+
+    terminal, stderr = os.openpty()
+    termios.tcsetwinsize(stderr, (24, 80))
+    arguments = ["worksheet", "--data", str(images), "--out", "out", *QUICK]
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "csoftmax", *arguments, *["--quiet"] * quiet],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        timeout=120,
+    )
+    os.write(stderr, b".")  # so that reading finds something also where there was no bar
+    shown = os.read(terminal, 65536).decode()
+    os.close(stderr)
+    os.close(terminal)
+    assert done.returncode == 0, shown
+    assert ("search:   0%" in shown) != quiet
+    assert "search:" not in done.stdout
+    assert bool(done.stdout) != quiet

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-
-QUICK = ["--iterations", "30", "--learning-rates", "0.002", "0.008", "--regs", "0.1"]
 
 
 def test_python_m(tmp_path: Path) -> None:
@@ -22,32 +19,6 @@ def test_python_m(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout
-
-
-@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
-@pytest.mark.parametrize("quiet", [False, True])
-def test_progress_bar_shows_on_a_terminal(quiet: bool, images: Path, tmp_path: Path) -> None:
-    import termios
-
-    terminal, stderr = os.openpty()
-    termios.tcsetwinsize(stderr, (24, 80))
-    arguments = ["worksheet", "--data", str(images), "--out", "out", *QUICK]
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "csoftmax", *arguments, *["--quiet"] * quiet],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-        text=True,
-        timeout=120,
-    )
-    os.write(stderr, b".")  # so that reading finds something also where there was no bar
-    shown = os.read(terminal, 65536).decode()
-    os.close(stderr)
-    os.close(terminal)
-    assert done.returncode == 0, shown
-    assert ("search:   0%" in shown) != quiet
-    assert "search:" not in done.stdout
-    assert bool(done.stdout) != quiet
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")

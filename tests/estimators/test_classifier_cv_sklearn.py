@@ -40,7 +40,7 @@ def checks():
                 name = check.func.__name__
                 if name == "check_sparsify_coefficients" and "cv" not in options:
                     continue  # three rows of each class are too few for the five folds
-                if name != "check_array_api_input":  # it wants a setting of its own: below
+                if name != "check_array_api_input":  # test_classifier_sklearn.py's
                     words = "-".join(options) or "default"
                     yield pytest.param(instance, check, id=f"{words}-{name}")
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import copy
-import re
-
 import numpy as np
 import pytest
+from loss_problem import LOSSES, C, N, assert_refused, problem
 
 import csoftmax
 
 pytestmark = pytest.mark.usefixtures("isa")
 
 INF, NAN = np.inf, np.nan
-LOSSES = ("cross_entropy", "multiclass_hinge")
-N, C = 3, 4
 HUGE = 2**63 + 1
 LONG = np.dtype(np.longdouble)
 masked = np.ma.masked_array
@@ -292,32 +288,6 @@ DELTAS = {
     "array": (np.ones(3), TypeError, "delta is array([1., 1., 1.]): wanted a real number"),
     "object": (slice(1), TypeError, "delta is slice(None, 1, None): wanted a real number"),
 }
-
-
-def problem():
-    return {
-        "z": np.arange(12.0).reshape(N, C),
-        "target": np.array([0, 3, 1]),
-        "weight": np.ones(C),
-        "sample_weight": np.ones(N),
-    }
-
-
-def assert_refused(name, arguments, error, message):
-    """Refused with and without a gradient, which leaves the arguments as they are."""
-    arguments = dict(arguments)
-    z, target = arguments.pop("z"), arguments.pop("target")
-    message = "^" + re.escape(message.replace("{z}", "logits" if "cross" in name else "scores"))
-    before = copy.deepcopy((z, target, arguments))
-    with pytest.raises(error, match=message):
-        getattr(csoftmax, f"{name}_with_grad")(z, target, **arguments)
-    with pytest.raises(error, match=message):
-        getattr(csoftmax, name)(z, target, **arguments)
-    out = np.full((N, C), 7.0)
-    with pytest.raises(error, match=message):
-        getattr(csoftmax, f"{name}_with_grad")(z, target, **arguments, out=out)
-    assert (out == 7).all()
-    np.testing.assert_equal((z, target, arguments), before)
 
 
 @pytest.mark.parametrize("case", REFUSALS)

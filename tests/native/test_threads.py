@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from builds import needs_threads, own_threads
 
 import csoftmax
 from csoftmax._native import dispatch, threads
@@ -16,10 +17,6 @@ pytestmark = pytest.mark.threads
 
 PLENTY = 1e12  # ns of work
 DEFAULT = "from csoftmax._native import threads; print(threads.default())"
-needs_threads = pytest.mark.skipif(not dispatch.parallel(), reason="this build is serial")
-own_threads = pytest.mark.skipif(
-    not dispatch.kernels.POSIX_THREADS, reason="OpenMP decides what its threads do"
-)
 
 
 @pytest.fixture

@@ -6,16 +6,10 @@ import importlib.util
 import os
 
 import pytest
-
-from csoftmax._native import dispatch
+from builds import needs_fork, needs_threads, own_threads
 
 pytestmark = pytest.mark.threads
 
-needs_threads = pytest.mark.skipif(not dispatch.parallel(), reason="this build is serial")
-own_threads = pytest.mark.skipif(
-    not dispatch.kernels.POSIX_THREADS, reason="OpenMP decides what its threads do"
-)
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 
 # --- forks --------------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builds import needs_fork
 
 pytest.importorskip("sklearn")
 import scipy.sparse as sp
@@ -140,7 +140,7 @@ def test_libraries_with_a_number_for_each_thread(monkeypatch: pytest.MonkeyPatch
     assert fake.get_num_threads() == 4
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@needs_fork
 def test_child_of_a_process_that_fits(run_python: Callable[..., Any]) -> None:
     # another thread is inside, and holds the lock, at the moment of the fork
     done = run_python("""
