@@ -48,10 +48,10 @@ def softmax_loss(
         Coefficients. All arithmetic is in this dtype.
     X : (N, D) array_like
         Features. float32, float64 and uint8 (bool, too) of any layout are read where they lie,
-        read-only and memory-mapped arrays included: rows of W's dtype in place, all others by
-        blocks of rows through scratch. Other dtypes, other byte orders and unaligned arrays are
-        copied to W's dtype first. Tensors of PyTorch, arrays of JAX, data frames and all else that
-        NumPy sees without a copy count as the arrays that it sees.
+        read-only and memory-mapped arrays included: rows of W's dtype and of uint8 in place, all
+        others by blocks of rows through scratch. Other dtypes, other byte orders and unaligned
+        arrays are copied to W's dtype first. Tensors of PyTorch, arrays of JAX, data frames and
+        all else that NumPy sees without a copy count as the arrays that it sees.
         SciPy CSR matrices and arrays, too, with values of these dtypes and int32 or int64 indices,
         which are read where they lie. Other sparse formats are converted (`X.tocsr()`), and rows
         whose indices are not sorted are sorted in a copy, at each call.
@@ -69,9 +69,10 @@ def softmax_loss(
     rows : (n,) array_like of int, optional
         Use X[rows], y[rows] and sample_weight[rows], without copying them.
     shift, scale : (D,) array_like, optional
-        Use the features (X - shift) * scale, without making them. They are rounded as NumPy rounds
-        them. Sparse X stays sparse: W is scaled and the shift goes into the bias and dW, in
-        float64; where features are small beside their shift, their rounding shows.
+        Use the features (X - shift) * scale, without making them: X - shift is rounded as NumPy
+        rounds it, or exact for uint8, and W is scaled in place of X. Sparse X stays sparse: the
+        shift goes into the bias and dW, in float64; where features are small beside their shift,
+        their rounding shows.
     out : (D, C) ndarray, optional
         Where to put dW: of W's dtype, and no part of W or X.
     n_threads : int, optional
@@ -104,8 +105,9 @@ def softmax_loss(
     a row with a NaN score makes the loss NaN. The result has the same bits for any number of
     threads, and from run to run on one instruction set. float32 sums run over at most a block of
     rows in registers and over the blocks of a slot, at most 1/64 of the rows, in memory; errors are
-    no larger than those of NumPy's float32 matrix products. Memory: W and dW transposed, up to
-    64 partial gradients (16 MiB, or 8 of them), and some blocks of rows for each thread.
+    no larger than those of NumPy's float32 matrix products. Memory: W (twice with `shift` or
+    `scale`) and dW transposed, up to 64 partial gradients (16 MiB, or 8 of them), and some blocks
+    of rows for each thread.
 
     For sparse X, zeros that are not stored take no part, as in SciPy's product: they do not turn
     an infinity of W into NaN. Repeated entries of a row add up. A row of dW is summed in the order

@@ -5,105 +5,20 @@
  * number of threads.
  */
 
-/* ---- sources of blocks ---- */
-
-INLINE ptrdiff_t FN(padded)(ptrdiff_t n) { return (n + LANES - 1) / LANES * LANES; }
-
-/* Rows as they are: the reals of W's dtype, one behind the other. Everything else is copied, a
-   block at a time, into scratch: other dtypes, other layouts, (x - shift) scale, rounded as NumPy
-   rounds it, and rows shorter than a vector. */
-INLINE int FN(in_place)(const linear_job *job) {
-    return job->x_type == (IS_DOUBLE ? FROM_DOUBLE : FROM_FLOAT) &&
-           job->x_stride[1] == sizeof(real) && job->x_stride[0] % (ptrdiff_t)sizeof(real) == 0 &&
-           !job->shift && job->D >= LANES;
-}
-
-INLINE ptrdiff_t FN(row_of_x)(const linear_job *job, ptrdiff_t i) {
-    return job->rows ? (ptrdiff_t)job->rows[i] : i;
-}
-
-INLINE const char *FN(source_row)(const linear_job *job, ptrdiff_t i) {
-    return job->x + FN(row_of_x)(job, i) * job->x_stride[0];
-}
-
-/* features begin..end of a row, `step` elements apart; (x - shift) scale is computed in `wide` */
-#define DEFINE_COPY(name, type, wide)                                                              \
-    INLINE void FN(name)(const char *row, ptrdiff_t step, ptrdiff_t begin, ptrdiff_t end,          \
-                         const void *shift, const void *scale, real *to) {                         \
-        const type *x = (const type *)row;                                                         \
-        if (shift)                                                                                 \
-            for (ptrdiff_t d = begin; d < end; d++)                                                \
-                to[d] = (real)(((wide)x[d * step] - ((const wide *)shift)[d]) *                    \
-                               ((const wide *)scale)[d]);                                          \
-        else                                                                                       \
-            for (ptrdiff_t d = begin; d < end; d++) to[d] = (real)x[d * step];                     \
-    }
-DEFINE_COPY(copy_from_float, float, real)
-DEFINE_COPY(copy_from_double, double, double)
-DEFINE_COPY(copy_from_uint8, uint8_t, real)
-#undef DEFINE_COPY
-
-INLINE void FN(copy_features)(const linear_job *job, const char *row, ptrdiff_t begin,
-                              ptrdiff_t end, real *to) {
-    const ptrdiff_t bytes = job->x_stride[1];
-    const void *shift = job->shift, *scale = job->scale;
-    /* a step that is the constant 1 lets the compiler use vectors */
-    switch (job->x_type) {
-    case FROM_FLOAT:
-        if (bytes == sizeof(float))
-            FN(copy_from_float)(row, 1, begin, end, shift, scale, to);
-        else
-            FN(copy_from_float)(row, bytes / (ptrdiff_t)sizeof(float), begin, end, shift, scale,
-                                to);
-        break;
-    case FROM_DOUBLE:
-        if (bytes == sizeof(double))
-            FN(copy_from_double)(row, 1, begin, end, shift, scale, to);
-        else
-            FN(copy_from_double)(row, bytes / (ptrdiff_t)sizeof(double), begin, end, shift, scale,
-                                 to);
-        break;
-    default:
-        if (bytes == 1)
-            FN(copy_from_uint8)(row, 1, begin, end, shift, scale, to);
-        else
-            FN(copy_from_uint8)(row, bytes, begin, end, shift, scale, to);
-    }
-}
-
-/* Where features lie apart (Fortran order), a piece of them at a time for all rows of the block:
-   the rows' neighbours share its cache lines and pages. */
-#ifndef STRIDED_FEATURES
-#define STRIDED_FEATURES 64
-#endif
-static void FN(copy_block)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows, real *to) {
-    const ptrdiff_t piece = job->x_stride[1] < 2 * (ptrdiff_t)sizeof(double) && job->x_stride[1] > 0
-                                ? job->D
-                                : STRIDED_FEATURES;
-    for (ptrdiff_t d = 0; d < job->D; d += piece)
-        for (ptrdiff_t i = 0; i < rows; i++)
-            FN(copy_features)(job, FN(source_row)(job, first + i), d,
-                              d + piece < job->D ? d + piece : job->D, to + i * job->ld);
-    for (ptrdiff_t i = 0; job->D < LANES && i < rows; i++)
-        for (ptrdiff_t d = job->D; d < job->ld; d++) to[i * job->ld + d] = 0;
-}
-
-/* ---- a slot of blocks: X -> loss and gradient, or predictions ---- */
-
 /* A thread's scratch, cut into pieces. Every piece is a multiple of 64 bytes. */
 #undef Desk
 #define Desk FN(Desk)
 typedef struct {
-    real *copy, *S, *G, *T;
+    real *copy, *S, *G, *T, *packed;
     double *totals;
-    const real **x;
-    const char **next;
+    const char **x, **next;
 } Desk;
 
 static size_t FN(lay_out)(const linear_job *job, char *scratch, Desk *desk) {
     const size_t block = (size_t)job->block, scores = block * (size_t)job->C * sizeof(real);
     const size_t models = (size_t)job->models, strip = (size_t)job->C / models * VEC_BYTES;
-    const size_t pointers = (block + LANES) * sizeof(real *);
+    const size_t pointers = (block + LANES) * sizeof(char *);
+    const int copies = job->x && (job->shift || FN(copied)(job));
     const int soft = job->target.prob.data || job->target.label_smoothing != 0;
     size_t at = 0;
 #define PIECE(member, type, bytes)                                                                 \
@@ -111,12 +26,14 @@ static size_t FN(lay_out)(const linear_job *job, char *scratch, Desk *desk) {
         desk->member = (type)(scratch + at);                                                       \
         at += ((bytes) + 63) / 64 * 64;                                                            \
     } while (0)
-    PIECE(copy, real *, !job->x || FN(in_place)(job) ? 0 : block * (size_t)job->ld * sizeof(real));
+    PIECE(copy, real *, copies ? block * (size_t)job->ld * sizeof(real) : 0);
     PIECE(S, real *, job->v ? 2 * scores : scores);
     PIECE(G, real *, job->loss == HINGE && soft ? scores : 0);
     PIECE(T, real *, job->target.prob.data ? strip : 0);
+    PIECE(packed, real *,
+          block * 2 * VEC_BYTES > PACKED_BYTES ? block * 2 * VEC_BYTES : PACKED_BYTES);
     PIECE(totals, double *, models * sizeof(double));
-    PIECE(x, const real **, pointers);
+    PIECE(x, const char **, pointers);
     PIECE(next, const char **, pointers);
 #undef PIECE
     if (!(job->loss == HINGE && soft)) desk->G = desk->S; /* in place */
@@ -124,7 +41,8 @@ static size_t FN(lay_out)(const linear_job *job, char *scratch, Desk *desk) {
 }
 
 /* Plan by the shape alone: blocks whose rows stay in a share of a level-2 cache between the two
-   products (16 rows of 3073 features, 256 of 54: 32 and 64 rows cost up to 60 % more), and a power
+   products (16 rows of 3073 features, 256 of 54: 32 and 64 rows cost up to 60 % more; of bytes up
+   to four times as many, where there are enough), and a power
    of two of slots, few enough for their gradients to stay within 16 MiB (8 slots at least, for 8
    threads), and of 8 blocks at least: each begins by waiting for rows, and is merged. Where W
    itself leaves that cache, twice as many rows share the reading of it (32 rows of 3073 features,
@@ -141,6 +59,8 @@ static size_t FN(plan_linear)(linear_job *job) {
     ptrdiff_t block = BLOCK_BYTES / (row ? row : 1) / LANES * LANES;
     if (job->C * row > WIDE_BYTES) block *= 2;
     block = block < LANES ? LANES : block > 256 ? 256 : block;
+    if (job->x && job->x_type == FROM_UINT8 && !FN(widens)(job))
+        for (int k = 0; k < 2 && 8 * MAX_SLOTS * block < job->N && block <= 128; k++) block *= 2;
     const ptrdiff_t needed = FN(padded)(job->N);
     job->block = block < needed ? block : needed;
     job->blocks = (job->N + job->block - 1) / job->block;
@@ -187,16 +107,18 @@ static void FN(prepare)(const linear_job *job, ptrdiff_t piece) {
     real *wt = (real *)job->wt;
     job->square_sums[piece] = FN(transpose_model)(job, job->w, job->w_stride, begin, end, wt);
     if (job->v) FN(transpose_model)(job, job->v, job->v_stride, begin, end, wt + job->C * job->ld);
+    if (FN(kind)(job) != PLAIN) FN(fold)(job, piece);
 }
 
-/* the block's rows as the products take them */
-static void FN(find_rows)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows, Desk *desk) {
-    const int copied = !FN(in_place)(job);
+/* the block's rows as the products take them; returns their kind */
+static int FN(find_rows)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows, Desk *desk) {
+    const int copied = FN(copied)(job);
     if (copied) FN(copy_block)(job, first, rows, desk->copy);
     for (ptrdiff_t i = 0; i < rows; i++)
         desk->x[i] =
-            copied ? desk->copy + i * job->ld : (const real *)FN(source_row)(job, first + i);
+            copied ? (const char *)(desk->copy + i * job->ld) : FN(source_row)(job, first + i);
     for (ptrdiff_t i = rows; i % ABREAST; i++) desk->x[i] = desk->x[rows - 1];
+    return copied ? PLAIN : FN(kind)(job);
 }
 
 /* 0 for rows that are not the model's, so that it is as if that were their sample weight */
@@ -282,14 +204,12 @@ static void FN(linear_slot)(const linear_job *job, ptrdiff_t slot, char *scratch
     const ptrdiff_t begin = job->blocks * slot / job->slots,
                     end = job->blocks * (slot + 1) / job->slots;
     const size_t gradient_size = (size_t)job->C * (size_t)job->ld;
-    const real *bias = (const real *)job->bias;
-    const int predicts = job->labels || job->proba.data;
+    const int predicts = job->labels || job->proba.data, folded = FN(folded)(job);
+    const real *bias = (const real *)(folded ? job->folded_bias : job->bias);
     real *dwt = predicts ? NULL : (real *)job->slot_dw + (size_t)slot * gradient_size;
     double *dbias = predicts ? NULL : job->slot_dbias + slot * job->C;
     double *losses = predicts ? NULL : job->slot_loss + slot * job->models;
-    /* pixels, too: waiting for them took half of the time of their copy */
-    const int narrow = job->x_type == FROM_UINT8 && job->x_stride[1] == 1;
-    const int fetched_ahead = FN(in_place)(job) || narrow;
+    const int fetched_ahead = FN(in_rows)(job);
     Desk desk;
     FN(lay_out)(job, scratch, &desk);
     if (dwt) {
@@ -303,11 +223,13 @@ static void FN(linear_slot)(const linear_job *job, ptrdiff_t slot, char *scratch
         const int prefetch = fetched_ahead && b + 1 < end;
         Block x = {
             .x = desk.x,
+            .middle = FN(affine)(job, 0),
+            .paired = FN(kind)(job) != PLAIN && !FN(widens)(job), /* in any layout */
             .rows = rows,
             .D = job->D < LANES ? job->ld : job->D,
             .next = prefetch ? desk.next : NULL,
             .next_bytes = job->D * job->x_stride[1],
-            .narrow = narrow,
+            .narrow = job->x_type == FROM_UINT8,
             .only_scores = predicts,
         };
         /* Nobody has asked for the first block: all of its lines at once. Of later ones, where rows
@@ -320,9 +242,9 @@ static void FN(linear_slot)(const linear_job *job, ptrdiff_t slot, char *scratch
             desk.next[i] = FN(source_row)(job, row);
             if (job->rows) PREFETCH(desk.next[i]);
         }
-        FN(find_rows)(job, first, rows, &desk);
-        FN(scores)(&x, (const real *)job->wt, job->ld, job->v ? 2 * job->C : job->C, bias, desk.S,
-                   job->block);
+        x.kind = FN(find_rows)(job, first, rows, &desk);
+        FN(scores)(&x, (const real *)(folded ? job->scaled : job->wt), job->ld,
+                   job->v ? 2 * job->C : job->C, bias, desk.S, job->block);
         if (job->labels) FN(block_labels)(job, first, rows, &desk);
         if (job->proba.data) FN(block_proba)(job, first, rows, &desk);
         if (predicts) continue;
@@ -330,8 +252,8 @@ static void FN(linear_slot)(const linear_job *job, ptrdiff_t slot, char *scratch
             FN(block_curvature)(job, first, rows, &desk);
         else
             FN(block_loss)(job, first, rows, &desk, losses);
-        FN(gradient)(&x, job->C, desk.G, job->block, dwt, job->ld);
-        for (ptrdiff_t c = 0; bias && c < job->C; c++)
+        FN(gradient)(&x, job->C, desk.G, job->block, dwt, job->ld, desk.packed);
+        for (ptrdiff_t c = 0; bias && c < job->C; c++) /* or a folded one */
             for (ptrdiff_t i = 0; i < rows; i++) dbias[c] += (double)desk.G[c * job->block + i];
     }
 }
@@ -343,15 +265,22 @@ static void FN(merge)(const linear_job *job, ptrdiff_t piece) {
     const ptrdiff_t size = job->C * job->ld, classes = job->C / job->models;
     const cube dw = FN(features_of)(job->dw, job->dw_stride);
     const real *wt = (const real *)job->wt + (job->v ? size : 0), reg = (real)job->reg;
+    const int folded = FN(folded)(job);
     real *slots = (real *)job->slot_dw;
     for (ptrdiff_t c = 0; c < job->C; c++) {
         const real factor = (real)(1 / job->normalizers[c / classes]);
+        double dbias = 0;
+        for (ptrdiff_t s = 0; folded && s < job->slots; s++)
+            dbias += job->slot_dbias[s * job->C + c];
         for (ptrdiff_t d = begin; d < end; d += V) {
             const ptrdiff_t at = c * job->ld + d;
             vec sum[MAX_SLOTS];
             for (ptrdiff_t s = 0; s < job->slots; s++) sum[s] = FN(load)(slots + s * size + at);
             for (ptrdiff_t step = 1; step < job->slots; step *= 2)
                 for (ptrdiff_t s = 0; s < job->slots; s += 2 * step) sum[s] += sum[s + step];
+            if (folded)
+                sum[0] = (sum[0] + FN(load)(FN(affine)(job, 1) + d) * (real)dbias) *
+                         FN(load)(FN(affine)(job, 2) + d);
             FN(store)(slots + at, sum[0] * factor + FN(load)(wt + at) * reg);
         }
     }
@@ -363,6 +292,9 @@ static void FN(merge)(const linear_job *job, ptrdiff_t piece) {
 static void FN(linear_unit)(const linear_job *job, int stage, ptrdiff_t unit, char *scratch) {
     switch (stage) {
     case PREPARE: FN(prepare)(job, unit); break;
+    case FOLD:
+        if (FN(folded)(job)) FN(fold_bias)(job, job->C);
+        break;
     case BLOCKS: FN(linear_slot)(job, unit, scratch); break;
     default: FN(merge)(job, unit);
     }

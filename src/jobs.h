@@ -89,19 +89,22 @@ typedef struct {
     /* the plan: rows in blocks, blocks in slots; a function of the shape alone */
     ptrdiff_t block, blocks, slots, ld; /* ld: row length of the transposed arrays */
     /* work space */
-    void *wt;            /* (C, ld) W transposed, padded with zeros, and behind it V */
-    void *slot_dw;       /* (slots, C, ld) */
-    double *slot_dbias;  /* (slots, C) */
-    double *slot_loss;   /* (slots, models) */
+    void *wt;           /* (C, ld) W transposed, padded with zeros, and behind it V */
+    void *scaled;       /* the same, each feature times its scale: see affine.h */
+    void *affine;       /* (4, ld) what affine.h says */
+    double *shift_sums; /* (pieces, C), and of V */
+    void *folded_bias;  /* (C), of CSR (ld), and V's */
+    int64_t *strays;    /* (1 + pieces) how many numbers are too large to be folded, in all first */
+    void *slot_dw;      /* (slots, C, ld) */
+    double *slot_dbias; /* (slots, C) */
+    double *slot_loss;  /* (slots, models) */
     double *square_sums; /* of W, one for each piece of FEATURES features */
     /* for CSR (sparse.h) */
     ptrdiff_t round, row_length, ldw, lddw; /* blocks; classes, padded; from row to row */
     ptrdiff_t n_parts;
     const int64_t *parts; /* (n_parts + 1) features where the owners' parts begin and end */
     void *g;              /* (round * block, ld) gradients of scores */
-    void *folded_bias;    /* (ld) */
     double *block_loss;   /* (round) */
-    double *shift_sums;   /* (pieces, C) */
 } linear_job;
 
 /* features in a piece of the work before and after the pass: transposing W, merging the slots */

@@ -8,6 +8,8 @@
  *   strips.h       from arrays of rows to strips and back; the row functions on arrays
  *   loss_strips.h  the losses on arrays of scores
  *   logsumexp.h    a sum of exponentials with weights, on strips and on arrays
+ *   affine.h       shifted and scaled features, folded into the model
+ *   sources.h      rows of X as reals
  *   blocks.h       from X, whatever it is made of, to a pass over a slot of blocks of rows
  *   sparse.h       the same from CSR rows, with the two products for them
  *   peaks.h        how fast this machine reads, multiplies and adds
@@ -51,6 +53,8 @@
 #include "strips.h"
 #include "loss_strips.h"
 #include "logsumexp.h"
+#include "affine.h"
+#include "sources.h"
 #include "blocks.h"
 #include "sparse.h"
 #include "peaks.h"
@@ -73,6 +77,8 @@
 #include "strips.h"
 #include "loss_strips.h"
 #include "logsumexp.h"
+#include "affine.h"
+#include "sources.h"
 #include "blocks.h"
 #include "sparse.h"
 #include "peaks.h"

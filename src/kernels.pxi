@@ -70,6 +70,11 @@ cdef extern from "kernels.h" nogil:
         cube proba
         ptrdiff_t block, blocks, slots, ld
         void *wt
+        void *scaled
+        void *affine
+        double *shift_sums
+        void *folded_bias
+        int64_t *strays
         void *slot_dw
         double *slot_dbias
         double *slot_loss
@@ -77,9 +82,7 @@ cdef extern from "kernels.h" nogil:
         ptrdiff_t round, row_length, n_parts
         const int64_t *parts
         void *g
-        void *folded_bias
         double *block_loss
-        double *shift_sums
 
     size_t plan_rows_f32(row_job *job)
     size_t plan_rows_f64(row_job *job)

@@ -69,29 +69,41 @@ cdef void *run_linear(linear_job *job, int itemsize, int n_threads) except NULL:
     cdef errand what
     cdef size_t scratch = plan_linear_f32(job) if is_float else plan_linear_f64(job)
     cdef bint predicts = job.labels is not NULL or job.proba.data is not NULL
-    cdef size_t wt = padded(job.C * job.ld * itemsize), dw = 0 if predicts else wt
     cdef ptrdiff_t pieces = (job.D + FEATURES - 1) // FEATURES
     cdef ptrdiff_t merges = 0 if predicts else pieces
+    cdef ptrdiff_t columns = job.C if job.v is NULL else 2 * job.C
+    cdef size_t row = padded(job.ld * itemsize), wt = columns * row, dw = 0
+    cdef size_t scaled = 0 if job.shift is NULL else wt
+    cdef size_t biases = padded(columns * itemsize)
+    # what there is a number of for each slot or piece, in double or int64_t
+    cdef size_t numbers = job.slots * (job.C + job.models) + pieces * (columns + 2) + 1
     cdef void *base = NULL
     cdef char *memory = NULL
-    if job.v is not NULL:
-        wt *= 2
+    if not predicts:
+        dw = job.C * row
     memory = allocate(
-        wt + job.slots * (dw + sizeof(double) * (job.C + job.models)) + pieces * sizeof(double)
-        + 3 * 64 + scratch * n_threads,
+        wt + scaled + 4 * row + biases + job.slots * dw + padded(numbers * sizeof(double))
+        + scratch * n_threads,
         &base,
     )
     job.wt = memory
-    job.slot_dw = memory + wt
-    memory += wt + job.slots * dw
+    job.scaled = memory + wt
+    job.affine = memory + wt + scaled
+    job.folded_bias = memory + wt + scaled + 4 * row
+    job.slot_dw = memory + wt + scaled + 4 * row + biases
+    memory += wt + scaled + 4 * row + biases + job.slots * dw
     job.slot_dbias = <double *> memory
     job.slot_loss = job.slot_dbias + job.slots * job.C
     job.square_sums = job.slot_loss + job.slots * job.models
-    memory += padded((job.slots * (job.C + job.models) + pieces) * sizeof(double))
+    job.shift_sums = job.square_sums + pieces
+    job.strays = <int64_t *> (job.shift_sums + pieces * columns)
+    job.strays[0] = 0
+    memory += padded(numbers * sizeof(double))
     what.work = linear_float if is_float else linear_double
     what.job, what.scratch, what.each, what.n_threads = job, memory, scratch, n_threads
     with nogil:
         share_out(&what, PREPARE, 0, pieces)
+        share_out(&what, FOLD, 0, 0 if job.shift is NULL else 1)
         share_out(&what, BLOCKS, 0, job.slots)
         share_out(&what, MERGE, 0, merges)
     return base

@@ -41,6 +41,36 @@ INLINE ivec FN(isplat)(sint x) { return x - (ivec){0}; }
 INLINE vec FN(load)(const real *p) { return *(const FN(loose_vec) *)p; }
 INLINE void FN(store)(real *p, vec v) { *(FN(loose_vec) *)p = v; }
 
+/* V bytes as reals, each with 2^23 (of doubles 2^52) added, which is done by setting a bit: what is
+   subtracted next has it, too, and a conversion would take the units of the multiplications. */
+#undef RAISED
+#define RAISED (IS_DOUBLE ? (real)4503599627370496.0 : (real)8388608.0)
+INLINE vec FN(widened)(const uint8_t *p) {
+#if defined(__AVX512F__) && IS_DOUBLE
+    uvec n = (uvec)_mm512_cvtepu8_epi64(_mm_loadl_epi64((const __m128i *)p));
+#elif defined(__AVX512F__)
+    uvec n = (uvec)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
+#elif defined(__AVX2__) && IS_DOUBLE
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    uvec n = (uvec)_mm256_cvtepu8_epi64(_mm_cvtsi32_si128(four));
+#elif defined(__AVX2__)
+    uvec n = (uvec)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+#elif defined(__SSE2__)
+    const __m128i zero = _mm_setzero_si128();
+    int32_t few = 0;
+    memcpy(&few, p, (size_t)V);
+    __m128i m = _mm_unpacklo_epi16(_mm_unpacklo_epi8(_mm_cvtsi32_si128(few), zero), zero);
+    uvec n = (uvec)(IS_DOUBLE ? _mm_unpacklo_epi32(m, zero) : m);
+#else
+    typedef uint8_t narrow __attribute__((vector_size(VEC_BYTES / sizeof(real))));
+    narrow bytes;
+    memcpy(&bytes, p, sizeof bytes);
+    uvec n = __builtin_convertvector(bytes, uvec);
+#endif
+    return (vec)(n | (uvec)FN(splat)(RAISED));
+}
+
 #undef LINE
 #define LINE ((ptrdiff_t)(64 / sizeof(real))) /* a cache line */
 

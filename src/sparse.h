@@ -299,20 +299,6 @@ static void FN(prepare_sparse)(const linear_job *job, ptrdiff_t piece) {
     job->square_sums[piece] = total;
 }
 
-/* the bias of the features as they are: bias - shift' wt, for W and for V */
-static void FN(fold_bias)(const linear_job *job) {
-    const real *bias = (const real *)job->bias;
-    const ptrdiff_t sums = FN(score_models)(job) * job->C;
-    for (ptrdiff_t k = 0; k < sums; k++) {
-        double shifted = 0;
-        for (ptrdiff_t piece = 0; job->shift && piece * FEATURES < job->D; piece++)
-            shifted += job->shift_sums[piece * sums + k];
-        real *folded = (real *)job->folded_bias + k / job->C * job->ld;
-        folded[k % job->C] = (real)((bias ? (double)bias[k] : 0) - shifted);
-        for (ptrdiff_t c = job->C; k % job->C == 0 && c < job->ld; c++) folded[c] = 0;
-    }
-}
-
 INLINE Walk FN(walk_of)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t begin,
                         ptrdiff_t end, const void *matrix, ptrdiff_t ld) {
     Walk walk = {.i = first - 1, .rows = first + rows, .begin = begin, .end = end, .ld = ld};
@@ -438,7 +424,7 @@ static void FN(merge_sparse)(const linear_job *job, ptrdiff_t piece) {
 static void FN(sparse_unit)(const linear_job *job, int stage, ptrdiff_t unit, char *scratch) {
     switch (stage) {
     case PREPARE: FN(prepare_sparse)(job, unit); break;
-    case FOLD: FN(fold_bias)(job); break;
+    case FOLD: FN(fold_bias)(job, job->ld); break;
     case BLOCKS:
         if (unit < job->blocks) FN(sparse_block)(job, unit, scratch); /* the last round */
         break;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,6 @@ from csoftmax._native import checks, threads
 from csoftmax._native.csr import Csr
 
 Array = npt.NDArray[Any]
-
-_OPTIONS = operator.itemgetter("rows", "bias", "shift", "scale")
 
 
 class LinearData:
@@ -34,10 +31,10 @@ class LinearData:
     ) -> None:
         sparse = checks.is_sparse(X)
         parts = checks.parts("X", X) if sparse else {"X": X}
-        given = {"rows": rows, "bias": bias, "shift": shift, "scale": scale, **others}
         #: the arrays of the call, from which all that the kernels read is made
-        self.inputs = inputs = checks.arrays({"W": W, **parts, **given})
-        rows, bias, shift, scale = _OPTIONS(inputs)
+        self.inputs = inputs = checks.arrays(
+            W=W, rows=rows, bias=bias, shift=shift, scale=scale, **parts, **others
+        )
         self.W = checks.coefficients(inputs["W"])
         self.X: Array | Csr
         if sparse:
@@ -46,19 +43,20 @@ class LinearData:
             self.X = checks.features(inputs["X"], self.W)
         #: rows of X, and those in use
         self.n_source_rows = self.X.shape[0]
-        self.rows = checks.row_indices(rows, self.n_source_rows)
+        self.rows = checks.row_indices(inputs["rows"], self.n_source_rows)
         self.n_rows = self.n_source_rows if self.rows is None else len(self.rows)
         if isinstance(self.X, Csr):
             self.X = checks.sparse_entries(self.X, self.rows)
-        self.bias = None
+        self.bias = inputs["bias"]
         if bias is not None:
-            self.bias = checks.vector("bias", bias, self.W.shape[1], self.W.dtype, "class")
+            n_classes, dtype = self.W.shape[1], self.W.dtype
+            self.bias = checks.vector("bias", self.bias, n_classes, dtype, "class")
         self.shift = self.scale = None
         if shift is not None or scale is not None:
             # The kernels take both or neither: x - 0 and x * 1 change no bit.
             n_features = self.W.shape[0]
-            shift = np.zeros(n_features) if shift is None else shift
-            scale = np.ones(n_features) if scale is None else scale
+            shift = np.zeros(n_features) if shift is None else inputs["shift"]
+            scale = np.ones(n_features) if scale is None else inputs["scale"]
             self.shift = checks.affine("shift", shift, self.X, self.W)
             self.scale = checks.affine("scale", scale, self.X, self.W)
 

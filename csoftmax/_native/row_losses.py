@@ -32,7 +32,7 @@ class Problem:
     ) -> None:
         self.kind, self.name = loss, name
         self.given = checks.array(name, logits)
-        more = checks.arrays({"target": target, "weight": weight, "sample_weight": sample_weight})
+        more = checks.arrays(target=target, weight=weight, sample_weight=sample_weight)
         target, weight, sample_weight = more.values()
         self.dtype = checks.result_dtype(self.given.dtype)
         self.compute = checks.kernel_dtype(self.dtype)

@@ -130,6 +130,20 @@ def test_bytes(shifted, scaled):
     check(W, X, rng.integers(0, 10, 2000), **options)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=needs_long_double)])
+@pytest.mark.parametrize("n_classes", [2, 10, 20, 45])
+@pytest.mark.parametrize("mean", [3, 33, 240])
+def test_bytes_with_a_mean_anywhere(dtype, n_classes, mean):
+    """What is subtracted in registers is a whole number; the rest of the shift goes elsewhere."""
+    rng = np.random.default_rng(mean)
+    X = (rng.normal(size=(500, 100)) * 20 + mean).clip(0, 255).astype(np.uint8)
+    W = rng.normal(size=(100, n_classes)).astype(dtype)
+    shift, scale = X.mean(axis=0), 1 / (X.std(axis=0) + 1)
+    y = rng.integers(0, n_classes, 500)
+    check(W, X, y, shift=shift.astype(dtype), scale=scale.astype(dtype))
+    check(W, X, y, shift=(shift - 300).astype(dtype), scale=scale.astype(dtype))
+
+
 def test_a_large_mean_is_taken_off_before_anything_is_rounded():
     """x is 1000 +- 1: scores of the shifted features have none of the mean's rounding."""
     rng = np.random.default_rng(3)

@@ -196,13 +196,32 @@ def test_rows_are_those_of_x(loss):
 
 @both
 @dtypes
-def test_shift_and_scale_are_those_of_the_features(loss, dtype):
-    W, X, y = draw(8, 80, 9, 4, dtype)
+@pytest.mark.parametrize("n_classes", [4, 30])  # centred in registers, and in scratch
+def test_shift_and_scale_are_those_of_the_features(loss, dtype, n_classes):
+    W, X, y = draw(8, 80, 19, n_classes, dtype)
     rng = np.random.default_rng(8)
-    shift, scale = rng.normal(size=9).astype(dtype), rng.uniform(0.5, 2, 9).astype(dtype)
-    same(loss(W, X, y, shift=shift, scale=scale), loss(W, (X - shift) * scale, y))
+    shift, scale = rng.normal(size=19).astype(dtype), rng.uniform(0.5, 2, 19).astype(dtype)
     same(loss(W, X, y, shift=shift), loss(W, X - shift, y))
-    same(loss(W, X, y, scale=scale), loss(W, X * scale, y))
+    powers = np.ldexp(np.ones(19, dtype), rng.integers(-9, 9, 19))  # which round nothing
+    same(loss(W, X, y, shift=shift, scale=powers), loss(W, (X - shift) * powers, y))
+    close(loss(W, X, y, shift=shift, scale=scale), loss(W, (X - shift) * scale, y))
+    close(loss(W, X, y, scale=scale), loss(W, X * scale, y))
+
+
+@both
+@dtypes
+@pytest.mark.parametrize("x_dtype", [np.uint8, None])
+def test_what_cannot_be_folded_into_the_model_is_not(loss, dtype, x_dtype):
+    """(x - shift) scale is an ordinary number, though scale W is none of the dtype."""
+    W, X, y = draw(8, 80, 19, 4, dtype)
+    X = (X * 40 + 120).astype(x_dtype or dtype)
+    far = np.ldexp(W.dtype.type(1), 61 if dtype == "float32" else 501)
+    shift, scale = np.full(19, 120, dtype), np.full(19, 1 / far, dtype)
+    value, dW = loss(W * far, X, y, shift=shift, scale=scale)
+    same((value, dW * far), loss(W, X - shift, y))
+    W[0] = [np.inf, -np.inf, 1, 2]
+    shift[:2] = 100.5, np.inf
+    same(loss(W, X, y, shift=shift), loss(W, X - shift, y))
 
 
 @both

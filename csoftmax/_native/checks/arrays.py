@@ -36,15 +36,15 @@ def array(name: str, value: npt.ArrayLike) -> Array:
     return result
 
 
-def arrays(values: Mapping[str, npt.ArrayLike | None]) -> dict[str, Any]:
+def arrays(**values: Any) -> dict[str, Any]:
     """Arguments by name, each converted once: `out_array` has to see what is computed with.
 
     Of arrays, nothing is checked yet: a call of a microsecond counts.
     """
-    return {
-        name: value if value is None or type(value) is np.ndarray else array(name, value)
-        for name, value in values.items()
-    }
+    for name, value in values.items():
+        if value is not None and type(value) is not np.ndarray:
+            values[name] = array(name, value)
+    return values
 
 
 def as_array(name: str, value: Any) -> Array:
