@@ -25,11 +25,11 @@ SDIST = $(firstword $(wildcard build/dist/*.tar.gz))
 demo: .venv/.cli
 	$(BIN)/csoftmax worksheet --data digits --out demo-out
 
-# Run from a folder with nothing in it, so that nothing but the installed package can be imported.
-# $(1) is that folder, $(2) the environment, $(3) more arguments.
+# Run from a folder with nothing in it, so that nothing but the installed package can be imported;
+# a process for each core. $(1) is that folder, $(2) the environment, $(3) more arguments.
 define run-tests
 	mkdir -p $(1)
-	cd $(1) && env $(2) $(BIN)/pytest -c $(CURDIR)/pyproject.toml --rootdir=$(CURDIR) \
+	cd $(1) && env $(2) $(BIN)/pytest -n auto --dist worksteal -c $(CURDIR)/pyproject.toml --rootdir=$(CURDIR) \
 	    --doctest-modules --doctest-glob='*.md' --ignore=$(CURDIR)/tests/peers $(3) $(PYTEST_ARGS) \
 	    $(CURDIR)/tests $(CURDIR)/README.md $(CURDIR)/docs --pyargs csoftmax
 endef

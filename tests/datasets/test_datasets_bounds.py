@@ -1,6 +1,7 @@
 """What no reader may do: wait for a special file, fill memory from a small one, work for ever."""
 
 import bz2
+import contextlib
 import errno
 import faulthandler
 import gzip
@@ -58,8 +59,9 @@ def make_special(path, kind):
     if kind == "FIFO":
         os.mkfifo(path)
     elif kind == "socket":
-        with socket.socket(socket.AF_UNIX) as server:
-            server.bind(str(path))
+        # a socket's path has at most 107 bytes
+        with socket.socket(socket.AF_UNIX) as server, contextlib.chdir(path.parent):
+            server.bind(path.name)
     elif kind == "device":
         path.symlink_to("/dev/zero")
     else:
