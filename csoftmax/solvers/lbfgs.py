@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from csoftmax.solvers.blas import get_blas_funcs
 from csoftmax.solvers.curvature import Curvature
-from csoftmax.solvers.vectors import Array, difference, dot, real, without_mean
+from csoftmax.solvers.vectors import Array, as_kept, difference, dot, real, without_mean
 
 ARMIJO = 1e-4
 MAX_TRIALS = 12  #: of a line search
@@ -71,6 +72,12 @@ class LBFGS:
         self.slope = dot(self.grad, self.direction)
         self.step, self.trials = 1.0, 0
         self.trial = self.theta + self.direction
+
+    def go_on_in(self, dtype: npt.DTypeLike) -> None:
+        """Have the last iterate evaluated again, in another dtype, with all that was learnt."""
+        theta = self.trial if self.theta is None else self.theta
+        self.trial, self.theta, self.stuck = theta.astype(dtype), None, False
+        self.pairs = [(as_kept(s, dtype), as_kept(y, dtype), rho) for s, y, rho in self.pairs]
 
     def _direction(self) -> Array:
         return without_mean(two_loops(self.grad, self.pairs, self.curvature.solve))

@@ -36,7 +36,7 @@ class Objective:
     y : (N,) class indices, or (N, C) probabilities
     n_classes : int
     dtype : float32 or float64
-        Of the arithmetic and of theta.
+        Of the arithmetic and of theta; that of a float32 theta is float32 all the same.
     l2 : float
         Strength of the penalty beside the mean loss.
     fit_intercept : bool
@@ -91,6 +91,12 @@ class Objective:
         return checks.is_sparse(self.X)
 
     @property
+    def n_terms(self) -> float:
+        """Multiplications of a product with X."""
+        entries = self.X.nnz if self.is_sparse else self.n_rows * self.n_features
+        return float(entries) * self.shape[1]
+
+    @property
     def threads(self) -> int:
         """Number of threads of a pass."""
         flops = 4.0 * self.n_rows * self.n_features * self.n_classes
@@ -142,7 +148,7 @@ class Objective:
         if rows is not None and self.sample_weight is not None:
             share = float(self.sample_weight[rows].mean(dtype=np.float64)) / self.mean_weight
         W, bias = self.model(theta)
-        grad = np.empty((self.shape[0], self.n_classes), self.dtype)
+        grad = np.empty((self.shape[0], self.n_classes), theta.dtype)
         in_kernel = share == 1.0 and not self.one_row and self.unit is None
         loss = 0.0
         if share == 0.0:  # softmax_loss refuses rows without weight
@@ -174,7 +180,7 @@ class Objective:
         """The Hessian of f at theta times a direction, in one pass."""
         self.passes += 1.5  # three products with X, where a loss with its gradient has two
         (W, bias), (V, vbias) = self.model(theta), self.model(direction)
-        product = np.empty((self.shape[0], self.n_classes), self.dtype)
+        product = np.empty((self.shape[0], self.n_classes), theta.dtype)
         in_kernel = not self.one_row and self.unit is None
         _, Hvbias = hvp(
             W,

@@ -21,6 +21,11 @@ def without_mean(step: Array) -> Array:
     return step
 
 
+def as_kept(a: Array, dtype: npt.DTypeLike) -> Array:
+    """A step, as L-BFGS remembers it of parameters in this dtype."""
+    return a.astype(np.float32 if a.size >= LARGE else dtype, copy=False)
+
+
 def difference(a: Array, b: Array) -> Array:
     """A - b, as L-BFGS remembers it."""
     out: Array = np.empty(a.shape, np.float32 if a.size >= LARGE else a.dtype)
