@@ -125,5 +125,5 @@ def test_a_start_at_the_minimum_stays_there() -> None:
 def test_what_is_not_finite_is_found_all_the_same(bad: float) -> None:
     X = DIGITS.copy()
     X[7, 3] = bad
-    with pytest.raises(ValueError, match="NaN|infinity"):
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
         SoftmaxClassifier().fit(X, LABELS)
