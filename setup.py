@@ -101,7 +101,7 @@ def flags() -> tuple[list[str], list[str]]:
     compile_flags = f"{DEBUG if checked else OPTIMISE} {WARN}".split()
     link_flags = []
     if checked:  # gcc suspects the line numbers in Cython's error paths
-        compile_flags.append("-Wno-maybe-uninitialized")
+        compile_flags += ["-Wno-maybe-uninitialized", "-DCSOFTMAX_CHECKED"]
     if setting("CSOFTMAX_WERROR"):
         compile_flags.append("-Werror")
     if sanitizers:

@@ -33,6 +33,13 @@
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
+/* What is compiled for each number of classes and each kind of rows. The debug and the sanitizers'
+   builds have one function for all of them: they would take half an hour. */
+#ifdef CSOFTMAX_CHECKED
+#define SPECIALISED static __attribute__((noinline))
+#else
+#define SPECIALISED INLINE
+#endif
 
 /* Rows of a block are padded to a multiple of this, whatever the registers' width, so that blocks
    (and with them the order of every sum over rows) are the same in all variants. */

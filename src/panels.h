@@ -89,10 +89,11 @@ INLINE vec FN(not_before)(ptrdiff_t begin, ptrdiff_t D, vec last) {
    for the same features, of `size` bytes, of `asks` rows, at most MOST. If the rows are not PLAIN,
    it leaves them as reals in `plain`, one row STRETCH numbers behind the other, for the next tile.
  */
-INLINE void FN(scores_tile)(const char *const *x, const real *middle, real *plain,
-                            const char *const *ask, int asks, const real *wt, ptrdiff_t ld,
-                            ptrdiff_t begin, ptrdiff_t end, ptrdiff_t D, vec (*sums)[GROUP],
-                            const int P, const int MOST, const int kind, const ptrdiff_t size) {
+SPECIALISED void FN(scores_tile)(const char *const *x, const real *middle, real *plain,
+                                 const char *const *ask, int asks, const real *wt, ptrdiff_t ld,
+                                 ptrdiff_t begin, ptrdiff_t end, ptrdiff_t D, vec (*sums)[GROUP],
+                                 const int P, const int MOST, const int kind,
+                                 const ptrdiff_t size) {
     const char *next[ABREAST];
     const ptrdiff_t full = end - (end - begin) % V;
     const char *row[ABREAST];
@@ -130,9 +131,9 @@ INLINE void FN(scores_tile)(const char *const *x, const real *middle, real *plai
 }
 
 /* P classes of GROUP rows from `first` on. Lanes are summed once, at the end. */
-INLINE void FN(scores_panel)(const Block *b, const char *const *next, ptrdiff_t first,
-                             const real *wt, ptrdiff_t ld, const real *bias, real *S, ptrdiff_t lds,
-                             const int P, const int kind) {
+SPECIALISED void FN(scores_panel)(const Block *b, const char *const *next, ptrdiff_t first,
+                                  const real *wt, ptrdiff_t ld, const real *bias, real *S,
+                                  ptrdiff_t lds, const int P, const int kind) {
     const ptrdiff_t rows = b->rows - first < GROUP ? b->rows - first : GROUP;
     const ptrdiff_t fit = STRETCH_BYTES / (P * (ptrdiff_t)sizeof(real)) / V * V;
     const ptrdiff_t stretch = !b->paired || fit < STRETCH - V ? fit : STRETCH - V;
@@ -166,9 +167,10 @@ INLINE void FN(scores_panel)(const Block *b, const char *const *next, ptrdiff_t 
 /* P classes x `width` vectors of features from d on, of which those before `begin` are done. The
    block's sum starts from zero: one chain of additions over all blocks had 10 times NumPy's error
    where a feature is constant. Rows that are not PLAIN are left in `packed`, side by side. */
-INLINE void FN(gradient_tile)(const Block *b, real *packed, const char *next, ptrdiff_t step,
-                              ptrdiff_t d, ptrdiff_t begin, const real *G, ptrdiff_t ldg, real *dwt,
-                              ptrdiff_t ld, const int P, const int width, const int kind) {
+SPECIALISED void FN(gradient_tile)(const Block *b, real *packed, const char *next, ptrdiff_t step,
+                                   ptrdiff_t d, ptrdiff_t begin, const real *G, ptrdiff_t ldg,
+                                   real *dwt, ptrdiff_t ld, const int P, const int width,
+                                   const int kind) {
     vec sum[PANEL][2], m[2];
     if (kind != PACKED)
         UNROLLED (k, width) m[k] = FN(middle_at)(b->middle, d + k * V, kind);
@@ -205,9 +207,9 @@ INLINE void FN(gradient_tile)(const Block *b, real *packed, const char *next, pt
 }
 
 /* P classes of features from..to */
-INLINE void FN(gradient_panel)(const Block *b, real *packed, const char *const *next,
-                               ptrdiff_t from, ptrdiff_t to, const real *G, ptrdiff_t ldg,
-                               real *dwt, ptrdiff_t ld, const int P, const int kind) {
+SPECIALISED void FN(gradient_panel)(const Block *b, real *packed, const char *const *next,
+                                    ptrdiff_t from, ptrdiff_t to, const real *G, ptrdiff_t ldg,
+                                    real *dwt, ptrdiff_t ld, const int P, const int kind) {
     /* one prefetch for each tile and row, for half of the next block or for all of narrow rows */
     const ptrdiff_t start = b->narrow ? 0 : (b->rows + 1) / 2 * b->next_bytes;
     const ptrdiff_t step = b->narrow ? 2 * V * b->next_bytes / b->D : VEC_BYTES;

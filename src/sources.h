@@ -63,8 +63,8 @@ INLINE void FN(copy_features)(const linear_job *job, const char *row, ptrdiff_t 
 }
 
 /* the same for rows in order: all of them, less their middles */
-INLINE void FN(copy_rows)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows, real *to,
-                          const int kind) {
+SPECIALISED void FN(copy_rows)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows, real *to,
+                               const int kind) {
     const real *middle = FN(affine)(job, 0);
     const ptrdiff_t D = job->D;
     for (ptrdiff_t i = 0; i < rows; i++, to += job->ld) {
