@@ -29,8 +29,8 @@ demo: .venv/.cli
 # a process for each core. $(1) is that folder, $(2) the environment, $(3) more arguments.
 define run-tests
 	mkdir -p $(1)
-	cd $(1) && env $(2) $(BIN)/pytest -n auto --dist worksteal -c $(CURDIR)/pyproject.toml --rootdir=$(CURDIR) \
-	    --doctest-modules --doctest-glob='*.md' --ignore=$(CURDIR)/tests/peers $(3) $(PYTEST_ARGS) \
+	cd $(1) && env $(2) $(BIN)/pytest -c $(CURDIR)/pyproject.toml --rootdir=$(CURDIR) \
+	    -n auto --dist worksteal --doctest-modules --doctest-glob='*.md' --ignore=$(CURDIR)/tests/peers $(3) $(PYTEST_ARGS) \
 	    $(CURDIR)/tests $(CURDIR)/README.md $(CURDIR)/docs --pyargs csoftmax
 endef
 

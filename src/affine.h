@@ -31,10 +31,13 @@ INLINE int FN(in_rows)(const linear_job *job) {
     return FN(is_native)(job) && job->x_stride[1] == size && job->x_stride[0] % size == 0;
 }
 
+/* columns of scores: W's, and behind them V's */
+INLINE ptrdiff_t FN(columns)(const linear_job *job) { return job->v ? 2 * job->C : job->C; }
+
 /* Whether rows that are not PLAIN become reals in scratch, once for all panels of classes: many, or
    the processor (SSE2) needs many instructions for it. */
 INLINE int FN(widens)(const linear_job *job) {
-    return VEC_BYTES == 16 || (job->v ? 2 : 1) * job->C > 2 * FORWARD;
+    return VEC_BYTES == 16 || FN(columns)(job) > 2 * FORWARD;
 }
 
 /* whether the products read scratch, not X */
@@ -52,8 +55,8 @@ INLINE real *FN(affine)(const linear_job *job, int k) { return (real *)job->affi
 
 /* one piece of the features: their middles, W and V times their scale, and what goes into biases */
 static void FN(fold)(const linear_job *job, ptrdiff_t piece) {
-    const ptrdiff_t begin = piece * FEATURES, columns = job->v ? 2 * job->C : job->C;
-    const ptrdiff_t end = begin + FEATURES < job->D ? begin + FEATURES : job->D;
+    const ptrdiff_t begin = piece * FEATURES, end = FN(smaller)(begin + FEATURES, job->D);
+    const ptrdiff_t columns = FN(columns)(job);
     const real *shift = (const real *)job->shift, *scale = (const real *)job->scale;
     const int bytes = job->x_type == FROM_UINT8;
     real *middle = FN(affine)(job, 0), *offset = FN(affine)(job, 1), *factor = FN(affine)(job, 2);
@@ -87,7 +90,7 @@ static void FN(fold)(const linear_job *job, ptrdiff_t piece) {
 /* The bias of the features as they are, for W and for V, which begins `ld` behind: bias - what the
    pieces came to. And whether anything is out of range. */
 static void FN(fold_bias)(const linear_job *job, ptrdiff_t ld) {
-    const ptrdiff_t columns = job->v ? 2 * job->C : job->C;
+    const ptrdiff_t columns = FN(columns)(job);
     const ptrdiff_t pieces = (job->D + FEATURES - 1) / FEATURES;
     const real *bias = (const real *)job->bias;
     for (ptrdiff_t k = 0; k < columns; k++) {

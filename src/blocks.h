@@ -40,13 +40,13 @@ static size_t FN(lay_out)(const linear_job *job, char *scratch, Desk *desk) {
     return at;
 }
 
-/* Plan by the shape alone: blocks whose rows stay in a share of a level-2 cache between the two
-   products (16 rows of 3073 features, 256 of 54: 32 and 64 rows cost up to 60 % more; of bytes up
-   to four times as many, where there are enough), and a power
-   of two of slots, few enough for their gradients to stay within 16 MiB (8 slots at least, for 8
-   threads), and of 8 blocks at least: each begins by waiting for rows, and is merged. Where W
-   itself leaves that cache, twice as many rows share the reading of it (32 rows of 3073 features,
-   500 classes: 1.2 to 1.8x for 200 rows in all, 1.06 to 1.5x for 2000). */
+/* Plan by the shape alone, and whether X is bytes: blocks whose rows stay in a share of a level-2
+   cache between the two products (16 rows of 3073 features, 256 of 54: 32 and 64 rows cost up to
+   60 % more; of bytes up to four times as many, where there are enough), and a power of two of
+   slots, few enough for their gradients to stay within 16 MiB (8 slots at least, for 8 threads),
+   and of 8 blocks at least: each begins by waiting for rows, and is merged. Where W itself leaves
+   that cache, twice as many rows share the reading of it (32 rows of 3073 features, 500 classes:
+   1.2 to 1.8x for 200 rows in all, 1.06 to 1.5x for 2000). */
 #ifndef BLOCK_BYTES
 #define BLOCK_BYTES 262144
 #define WIDE_BYTES 1048576 /* of W */
@@ -243,8 +243,8 @@ static void FN(linear_slot)(const linear_job *job, ptrdiff_t slot, char *scratch
             if (job->rows) PREFETCH(desk.next[i]);
         }
         x.kind = FN(find_rows)(job, first, rows, &desk);
-        FN(scores)(&x, (const real *)(folded ? job->scaled : job->wt), job->ld,
-                   job->v ? 2 * job->C : job->C, bias, desk.S, job->block);
+        FN(scores)(&x, (const real *)(folded ? job->scaled : job->wt), job->ld, FN(columns)(job),
+                   bias, desk.S, job->block);
         if (job->labels) FN(block_labels)(job, first, rows, &desk);
         if (job->proba.data) FN(block_proba)(job, first, rows, &desk);
         if (predicts) continue;

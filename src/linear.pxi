@@ -72,26 +72,22 @@ cdef void *run_linear(linear_job *job, int itemsize, int n_threads) except NULL:
     cdef ptrdiff_t pieces = (job.D + FEATURES - 1) // FEATURES
     cdef ptrdiff_t merges = 0 if predicts else pieces
     cdef ptrdiff_t columns = job.C if job.v is NULL else 2 * job.C
-    cdef size_t row = padded(job.ld * itemsize), wt = columns * row, dw = 0
-    cdef size_t scaled = 0 if job.shift is NULL else wt
-    cdef size_t biases = padded(columns * itemsize)
+    cdef size_t row = padded(job.ld * itemsize), wt = columns * row, affine = 4 * row
+    cdef size_t scaled = 0 if job.shift is NULL else wt, biases = padded(columns * itemsize)
+    cdef size_t dw = 0 if predicts else job.slots * job.C * row
     # what there is a number of for each slot or piece, in double or int64_t
     cdef size_t numbers = job.slots * (job.C + job.models) + pieces * (columns + 2) + 1
     cdef void *base = NULL
     cdef char *memory = NULL
-    if not predicts:
-        dw = job.C * row
     memory = allocate(
-        wt + scaled + 4 * row + biases + job.slots * dw + padded(numbers * sizeof(double))
-        + scratch * n_threads,
+        wt + scaled + affine + biases + dw + padded(numbers * sizeof(double)) + scratch * n_threads,
         &base,
     )
-    job.wt = memory
-    job.scaled = memory + wt
-    job.affine = memory + wt + scaled
-    job.folded_bias = memory + wt + scaled + 4 * row
-    job.slot_dw = memory + wt + scaled + 4 * row + biases
-    memory += wt + scaled + 4 * row + biases + job.slots * dw
+    job.wt, memory = memory, memory + wt
+    job.scaled, memory = memory, memory + scaled
+    job.affine, memory = memory, memory + affine
+    job.folded_bias, memory = memory, memory + biases
+    job.slot_dw, memory = memory, memory + dw
     job.slot_dbias = <double *> memory
     job.slot_loss = job.slot_dbias + job.slots * job.C
     job.square_sums = job.slot_loss + job.slots * job.models

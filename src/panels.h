@@ -62,7 +62,7 @@ typedef struct {
        share what becomes of them. Of reals, W of one tile at a time is 3 % faster. */
     int paired;
     /* What to prefetch: the rows of the block after this one, as many, or NULL. If they are
-       `narrow`, bytes, they are so short that the gradient alone asks for them. */
+       `narrow`, bytes, they are so short that one product asks for them: the gradient, if any. */
     const char *const *next;
     ptrdiff_t next_bytes; /* of a row */
     int narrow;

@@ -11,21 +11,28 @@ INLINE const char *FN(source_row)(const linear_job *job, ptrdiff_t i) {
     return job->x + FN(row_of_x)(job, i) * job->x_stride[0];
 }
 
-/* features begin..end of a row, `step` elements apart; (x - shift) scale is computed in `wide`, and
-   rounded as NumPy rounds it; without scale, x - shift */
+/* Features begin..end of a row, `bytes` apart; (x - shift) scale is computed in `wide`, and rounded
+   as NumPy rounds it; without scale, x - shift. A step that is the constant 1 lets the compiler use
+   vectors. */
 #define DEFINE_COPY(name, type, wide)                                                              \
-    INLINE void FN(name)(const char *row, ptrdiff_t step, ptrdiff_t begin, ptrdiff_t end,          \
-                         const void *shift, const void *scale, real *to) {                         \
-        const type *x = (const type *)row;                                                         \
+    INLINE void FN(name##_by)(const type *x, ptrdiff_t step, ptrdiff_t begin, ptrdiff_t end,       \
+                              const wide *shift, const wide *scale, real *to) {                    \
         if (scale)                                                                                 \
             for (ptrdiff_t d = begin; d < end; d++)                                                \
-                to[d] = (real)(((wide)x[d * step] - ((const wide *)shift)[d]) *                    \
-                               ((const wide *)scale)[d]);                                          \
+                to[d] = (real)(((wide)x[d * step] - shift[d]) * scale[d]);                         \
         else if (shift)                                                                            \
-            for (ptrdiff_t d = begin; d < end; d++)                                                \
-                to[d] = (real)((wide)x[d * step] - ((const wide *)shift)[d]);                      \
+            for (ptrdiff_t d = begin; d < end; d++) to[d] = (real)((wide)x[d * step] - shift[d]);  \
         else                                                                                       \
             for (ptrdiff_t d = begin; d < end; d++) to[d] = (real)x[d * step];                     \
+    }                                                                                              \
+    INLINE void FN(name)(const char *row, ptrdiff_t bytes, ptrdiff_t begin, ptrdiff_t end,         \
+                         const void *shift, const void *scale, real *to) {                         \
+        const type *x = (const type *)row;                                                         \
+        const ptrdiff_t step = bytes / (ptrdiff_t)sizeof(type);                                    \
+        if (step == 1)                                                                             \
+            FN(name##_by)(x, 1, begin, end, (const wide *)shift, (const wide *)scale, to);         \
+        else                                                                                       \
+            FN(name##_by)(x, step, begin, end, (const wide *)shift, (const wide *)scale, to);      \
     }
 DEFINE_COPY(copy_from_float, float, real)
 DEFINE_COPY(copy_from_double, double, double)
@@ -34,31 +41,14 @@ DEFINE_COPY(copy_from_uint8, uint8_t, real)
 
 INLINE void FN(copy_features)(const linear_job *job, const char *row, ptrdiff_t begin,
                               ptrdiff_t end, real *to) {
-    const ptrdiff_t bytes = job->x_stride[1];
     const int folded = FN(folded)(job);
-    const void *shift = folded ? FN(affine)(job, 3) : job->shift,
-               *scale = folded ? NULL : job->scale;
-    /* a step that is the constant 1 lets the compiler use vectors */
+    const void *shift = folded ? FN(affine)(job, 3) : job->shift;
+    const void *scale = folded ? NULL : job->scale;
+    const ptrdiff_t bytes = job->x_stride[1];
     switch (job->x_type) {
-    case FROM_FLOAT:
-        if (bytes == sizeof(float))
-            FN(copy_from_float)(row, 1, begin, end, shift, scale, to);
-        else
-            FN(copy_from_float)(row, bytes / (ptrdiff_t)sizeof(float), begin, end, shift, scale,
-                                to);
-        break;
-    case FROM_DOUBLE:
-        if (bytes == sizeof(double))
-            FN(copy_from_double)(row, 1, begin, end, shift, scale, to);
-        else
-            FN(copy_from_double)(row, bytes / (ptrdiff_t)sizeof(double), begin, end, shift, scale,
-                                 to);
-        break;
-    default:
-        if (bytes == 1)
-            FN(copy_from_uint8)(row, 1, begin, end, shift, scale, to);
-        else
-            FN(copy_from_uint8)(row, bytes, begin, end, shift, scale, to);
+    case FROM_FLOAT: FN(copy_from_float)(row, bytes, begin, end, shift, scale, to); break;
+    case FROM_DOUBLE: FN(copy_from_double)(row, bytes, begin, end, shift, scale, to); break;
+    default: FN(copy_from_uint8)(row, bytes, begin, end, shift, scale, to);
     }
 }
 
@@ -89,13 +79,10 @@ SPECIALISED void FN(copy_rows)(const linear_job *job, ptrdiff_t first, ptrdiff_t
 #endif
 static void FN(copy_block)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows, real *to) {
     const int kind = FN(in_rows)(job) ? FN(kind)(job) : PLAIN;
-    if (kind == PIXELS) {
-        FN(copy_rows)(job, first, rows, to, PIXELS);
-        return;
-    }
-    if (kind == CENTRED) {
-        FN(copy_rows)(job, first, rows, to, CENTRED);
-        return;
+    switch (kind) { /* a constant, where it is looked at for each vector */
+    case PIXELS: FN(copy_rows)(job, first, rows, to, PIXELS); return;
+    case CENTRED: FN(copy_rows)(job, first, rows, to, CENTRED); return;
+    default: break;
     }
     const ptrdiff_t piece = job->x_stride[1] < 2 * (ptrdiff_t)sizeof(double) && job->x_stride[1] > 0
                                 ? job->D

@@ -278,7 +278,7 @@ INLINE void FN(copy_weights)(const linear_job *job, ptrdiff_t d, const real *w, 
 /* For one piece of the features: W and V -> wt; the sum of W's squares; dw = 0. */
 static void FN(prepare_sparse)(const linear_job *job, ptrdiff_t piece) {
     const ptrdiff_t begin = piece * FEATURES, end = FN(smaller)(begin + FEATURES, job->D);
-    const ptrdiff_t step = job->w_stride[1], sums = FN(score_models)(job) * job->C;
+    const ptrdiff_t step = job->w_stride[1], sums = FN(columns)(job);
     double *shifted = job->shift_sums + piece * sums, squares[SQUARE_SUMS] = {0}, total = 0;
     if (job->shift) memset(shifted, 0, (size_t)sums * sizeof(double));
     for (ptrdiff_t d = begin; d < end; d++) {

@@ -23,12 +23,16 @@ def without_mean(step: Array) -> Array:
 
 def as_kept(a: Array, dtype: npt.DTypeLike) -> Array:
     """A step, as L-BFGS remembers it of parameters in this dtype."""
-    return a.astype(np.float32 if a.size >= LARGE else dtype, copy=False)
+    return a.astype(_kept(a, dtype), copy=False)
+
+
+def _kept(a: Array, dtype: npt.DTypeLike) -> npt.DTypeLike:
+    return np.float32 if a.size >= LARGE else dtype
 
 
 def difference(a: Array, b: Array) -> Array:
     """A - b, as L-BFGS remembers it."""
-    out: Array = np.empty(a.shape, np.float32 if a.size >= LARGE else a.dtype)
+    out: Array = np.empty(a.shape, _kept(a, a.dtype))
     np.subtract(a, b, out=out, casting="same_kind")
     return out
 

@@ -210,6 +210,16 @@ def test_shift_and_scale_are_those_of_the_features(loss, dtype, n_classes):
 
 @both
 @dtypes
+def test_rows_shorter_than_a_vector_are_rounded_as_numpy_rounds_them(loss, dtype):
+    W, X, y = draw(8, 80, 5, 4, dtype)
+    rng = np.random.default_rng(8)
+    shift, scale = rng.normal(size=5).astype(dtype), rng.uniform(0.5, 2, 5).astype(dtype)
+    same(loss(W, X, y, shift=shift, scale=scale), loss(W, (X - shift) * scale, y))
+    same(loss(W, X, y, scale=scale), loss(W, X * scale, y))
+
+
+@both
+@dtypes
 @pytest.mark.parametrize("x_dtype", [np.uint8, None])
 def test_what_cannot_be_folded_into_the_model_is_not(loss, dtype, x_dtype):
     """(x - shift) scale is an ordinary number, though scale W is none of the dtype."""

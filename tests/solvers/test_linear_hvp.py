@@ -240,6 +240,9 @@ def test_rows_shift_and_scale_are_those_of_the_features(dtype):
     rows = rng.integers(-80, 80, 50)
     want = hvp(W, X[rows], V, sample_weight=weight[rows])
     same(hvp(W, X, V, sample_weight=weight, rows=rows), want)
+    W, X, V, _ = draw(rng, 80, 5, 4, dtype)  # rows shorter than a vector
+    shift, scale = rng.normal(size=5).astype(dtype), rng.uniform(0.5, 2, 5).astype(dtype)
+    same(hvp(W, X, V, shift=shift, scale=scale), hvp(W, (X - shift) * scale, V))
     W, X, V, _ = draw(rng, 80, 19, 4, dtype)
     shift = rng.normal(size=19).astype(dtype)
     powers = np.ldexp(np.ones(19, dtype), rng.integers(-9, 9, 19))  # which round nothing
