@@ -222,14 +222,17 @@ class Objective:
         """Some rows of the features, with a 1 for the intercept: dense, (n, D + 1)."""
         out = np.ones((len(rows), self.shape[0]), dtype)
         x = out[:, : self.n_features]
-        some = self.X[rows]
-        some = some.toarray() if self.is_sparse else some
-        if self.shift is None:
-            x[...] = some
-        else:  # before it is rounded to float32: features may be small beside their shift
-            np.subtract(some, self.shift, out=x, casting="same_kind")
+        seen = self.X[rows]  # a copy
+        seen = seen.toarray() if self.is_sparse else seen
+        if seen.dtype != np.float64:  # else features may be small beside their shift, or too large
+            x[...] = seen
+            seen = x
+        if self.shift is not None:
+            seen -= self.shift
         if self.scale is not None:
-            x *= self.scale
+            seen *= self.scale
+        if seen is not x:
+            x[...] = seen
         return out
 
     def mean_squares(self, rows: Array, weight: Array) -> Array:

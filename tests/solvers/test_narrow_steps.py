@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -119,6 +120,23 @@ def test_a_start_at_the_minimum_stays_there() -> None:
     again = minimise(spy(), theta, tol=1e-6)
     assert (again.n_iter, again.stop_reason) == (0, "gradient")
     np.testing.assert_allclose(again.theta, theta, rtol=1e-12, atol=1e-14)
+
+
+def test_what_float32_cannot_hold_is_left_to_float64() -> None:
+    far = 2.0**140
+    objective = spy(DIGITS * far, scale=np.full(64, 1 / far))
+    got, want = fit(objective, tol=1e-5), fit(spy(), tol=1e-5)
+    assert got.stop_reason == want.stop_reason == "gradient"
+    assert objective.loss_grad(got.theta)[0] == pytest.approx(spy().loss_grad(want.theta)[0])
+
+
+@pytest.mark.parametrize("factor", [2.0**140, 2.0**-140])
+def test_features_of_any_size_are_fitted_without_a_warning(factor: float) -> None:
+    model = SoftmaxClassifier(C=np.inf, tol=1e-4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(DIGITS * factor, LABELS)
+    assert model.score(DIGITS * factor, LABELS) > 0.95
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
