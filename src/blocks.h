@@ -205,6 +205,7 @@ static void FN(linear_slot)(const linear_job *job, ptrdiff_t slot, char *scratch
                     end = job->blocks * (slot + 1) / job->slots;
     const size_t gradient_size = (size_t)job->C * (size_t)job->ld;
     const int predicts = job->labels || job->proba.data, folded = FN(folded)(job);
+    const real *wt = (const real *)(folded ? job->scaled : job->wt);
     const real *bias = (const real *)(folded ? job->folded_bias : job->bias);
     real *dwt = predicts ? NULL : (real *)job->slot_dw + (size_t)slot * gradient_size;
     double *dbias = predicts ? NULL : job->slot_dbias + slot * job->C;
@@ -243,8 +244,11 @@ static void FN(linear_slot)(const linear_job *job, ptrdiff_t slot, char *scratch
             if (job->rows) PREFETCH(desk.next[i]);
         }
         x.kind = FN(find_rows)(job, first, rows, &desk);
-        FN(scores)(&x, (const real *)(folded ? job->scaled : job->wt), job->ld, FN(columns)(job),
-                   bias, desk.S, job->block);
+        if (FN(turns)(job))
+            FN(scores_turned)(&x, wt, job->ld, FN(columns)(job), bias, desk.S, job->block,
+                              desk.packed);
+        else
+            FN(scores)(&x, wt, job->ld, FN(columns)(job), bias, desk.S, job->block);
         if (job->labels) FN(block_labels)(job, first, rows, &desk);
         if (job->proba.data) FN(block_proba)(job, first, rows, &desk);
         if (predicts) continue;

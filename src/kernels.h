@@ -10,6 +10,7 @@
  *   logsumexp.h    a sum of exponentials with weights, on strips and on arrays
  *   affine.h       shifted and scaled features, folded into the model
  *   sources.h      rows of X as reals
+ *   turned.h       scores of many classes: the second product, on rows turned round
  *   blocks.h       from X, whatever it is made of, to a pass over a slot of blocks of rows
  *   sparse.h       the same from CSR rows, with the two products for them
  *   peaks.h        how fast this machine reads, multiplies and adds
@@ -62,6 +63,7 @@
 #include "logsumexp.h"
 #include "affine.h"
 #include "sources.h"
+#include "turned.h"
 #include "blocks.h"
 #include "sparse.h"
 #include "peaks.h"
@@ -86,6 +88,7 @@
 #include "logsumexp.h"
 #include "affine.h"
 #include "sources.h"
+#include "turned.h"
 #include "blocks.h"
 #include "sparse.h"
 #include "peaks.h"

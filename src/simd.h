@@ -139,7 +139,6 @@ INLINE vec FN(larger)(vec a, vec b) {
 #else
 #define SHUFFLE(index, a, b, ...) __builtin_shuffle(a, b, (index){__VA_ARGS__})
 #endif
-typedef int64_t pairs __attribute__((vector_size(VEC_BYTES))); /* lanes of 8 bytes */
 #endif
 
 /* Pieces of vectors: 16 bytes, TILE numbers. */
@@ -153,6 +152,17 @@ typedef real FN(loose_piece) __attribute__((vector_size(16), aligned(1), may_ali
 
 INLINE piece FN(load_piece)(const real *p) { return *(const FN(loose_piece) *)p; }
 INLINE void FN(store_piece)(real *p, piece v) { *(FN(loose_piece) *)p = v; }
+
+/* 8 bytes from each of two places */
+typedef double FN(loose_half) __attribute__((aligned(1), may_alias));
+typedef double FN(halves) __attribute__((vector_size(16)));
+INLINE piece FN(load_halves)(const real *p, const real *q) {
+    return (piece)(FN(halves)){*(const FN(loose_half) *)p, *(const FN(loose_half) *)q};
+}
+INLINE void FN(store_halves)(real *p, real *q, piece v) {
+    *(FN(loose_half) *)p = ((FN(halves))v)[0];
+    *(FN(loose_half) *)q = ((FN(halves))v)[1];
+}
 
 /* a square of TILE pieces: rows become columns */
 INLINE void FN(transpose)(piece p[TILE]) {
@@ -172,10 +182,10 @@ INLINE void FN(transpose)(piece p[TILE]) {
 #endif
 }
 
-/* Reductions over the lanes, by halves: a fixed order. By pieces of 16 bytes, because gcc 12 turns
-   loops over the lanes of a 64-byte vector into loops over memory. */
+/* Reductions over the lanes, in a fixed order. By pieces of 16 bytes, because gcc 12 turns loops
+   over the lanes of a 64-byte vector into loops over memory. */
 
-INLINE real FN(lane_sum)(vec v) {
+INLINE piece FN(piece_sum)(vec v) {
     piece p[VEC_BYTES / 16];
     memcpy(p, &v, sizeof v);
 #if VEC_BYTES == 64
@@ -185,50 +195,53 @@ INLINE real FN(lane_sum)(vec v) {
 #if VEC_BYTES >= 32
     p[0] += p[1];
 #endif
+    return p[0];
+}
+
+INLINE real FN(lane_sum)(vec v) {
+    const piece p = FN(piece_sum)(v);
 #if IS_DOUBLE
-    return p[0][0] + p[0][1];
+    return p[0] + p[1];
 #else
-    return (p[0][0] + p[0][2]) + (p[0][1] + p[0][3]);
+    return (p[0] + p[2]) + (p[1] + p[3]);
 #endif
 }
 
-/* Halves v[0..n) to n / 2 vectors: each of a pair is folded upon itself, and both share one. The
-   lists say which lanes of a pair are added to which. */
-#undef FOLD
+/* The sums over the lanes of TILE vectors. Neighbours within a piece are added,
+   until it has a number of each vector; then the pieces. 4 instructions a sum, in place of 10. */
+#undef EVEN
+#undef ODD
 #define LIST(...) __VA_ARGS__
-#define FOLD(type, v, n, lower, upper)                                                             \
-    for (int i = 0; i < (n) / 2; i++)                                                              \
-    (v)[i] = (vec)SHUFFLE(type, (type)(v)[2 * i], (type)(v)[2 * i + 1], lower) +                   \
-             (vec)SHUFFLE(type, (type)(v)[2 * i], (type)(v)[2 * i + 1], upper)
-
-/* The sums over the lanes of V vectors, in one vector: lane k is lane_sum(v[k]), to the bit. A tree
-   of shuffles takes 3 instructions a sum, one by one they take 10. */
-INLINE vec FN(lane_sums)(const vec *v) {
-    enum { PIECES = VEC_BYTES / 16, EACH = 16 / sizeof(real) };
-    vec w[VEC_BYTES / sizeof(real)];
-    for (int p = 0; p < PIECES; p++) /* the order that the folds turn round */
-        for (int k = 0; k < EACH; k++) w[p + PIECES * k] = v[EACH * p + k];
-#if VEC_BYTES == 64
-    FOLD(pairs, w, V, LIST(0, 1, 2, 3, 8, 9, 10, 11), LIST(4, 5, 6, 7, 12, 13, 14, 15));
-    FOLD(pairs, w, V / 2, LIST(0, 1, 4, 5, 8, 9, 12, 13), LIST(2, 3, 6, 7, 10, 11, 14, 15));
-    FOLD(pairs, w, V / 4, LIST(0, 8, 2, 10, 4, 12, 6, 14), LIST(1, 9, 3, 11, 5, 13, 7, 15));
+#if VEC_BYTES == 64 && IS_DOUBLE
+#define EVEN LIST(0, 8, 2, 10, 4, 12, 6, 14)
+#define ODD LIST(1, 9, 3, 11, 5, 13, 7, 15)
+#elif VEC_BYTES == 64
+#define EVEN LIST(0, 2, 16, 18, 4, 6, 20, 22, 8, 10, 24, 26, 12, 14, 28, 30)
+#define ODD LIST(1, 3, 17, 19, 5, 7, 21, 23, 9, 11, 25, 27, 13, 15, 29, 31)
+#elif VEC_BYTES == 32 && IS_DOUBLE
+#define EVEN LIST(0, 4, 2, 6)
+#define ODD LIST(1, 5, 3, 7)
 #elif VEC_BYTES == 32
-    FOLD(pairs, w, V, LIST(0, 1, 4, 5), LIST(2, 3, 6, 7));
-    FOLD(pairs, w, V / 2, LIST(0, 4, 2, 6), LIST(1, 5, 3, 7));
+#define EVEN LIST(0, 2, 8, 10, 4, 6, 12, 14)
+#define ODD LIST(1, 3, 9, 11, 5, 7, 13, 15)
+#elif IS_DOUBLE
+#define EVEN LIST(0, 2)
+#define ODD LIST(1, 3)
 #else
-    FOLD(pairs, w, V, LIST(0, 2), LIST(1, 3));
+#define EVEN LIST(0, 2, 4, 6)
+#define ODD LIST(1, 3, 5, 7)
 #endif
+#undef FOLD
+#define FOLD(to, v, w) (to) = SHUFFLE(ivec, v, w, EVEN) + SHUFFLE(ivec, v, w, ODD)
+INLINE piece FN(lane_sums)(const vec v[TILE]) {
+    vec a;
+    FOLD(a, v[0], v[1]);
 #if !IS_DOUBLE
-#if VEC_BYTES == 64
-    FOLD(ivec, w, 2, LIST(0, 2, 16, 18, 4, 6, 20, 22, 8, 10, 24, 26, 12, 14, 28, 30),
-         LIST(1, 3, 17, 19, 5, 7, 21, 23, 9, 11, 25, 27, 13, 15, 29, 31));
-#elif VEC_BYTES == 32
-    FOLD(ivec, w, 2, LIST(0, 2, 8, 10, 4, 6, 12, 14), LIST(1, 3, 9, 11, 5, 7, 13, 15));
-#else
-    FOLD(ivec, w, 2, LIST(0, 2, 4, 6), LIST(1, 3, 5, 7));
+    vec b;
+    FOLD(b, v[2], v[3]);
+    FOLD(a, a, b);
 #endif
-#endif
-    return w[0];
+    return FN(piece_sum)(a);
 }
 
 INLINE real FN(lane_max)(vec v) {

@@ -85,7 +85,8 @@ def gauss(rng, N, D, C, dtype, spread=1.0):
 
 
 @pytest.mark.parametrize(
-    ("N", "D", "C"), [(33, 1, 2), (257, 17, 3), (1000, 100, 10), (100, 3073, 10), (60, 31, 100)]
+    ("N", "D", "C"),
+    [(33, 1, 2), (257, 17, 3), (1000, 100, 10), (100, 3073, 10), (60, 31, 100), (90, 301, 23)],
 )
 def test_float32(N, D, C):
     rng = np.random.default_rng(D)
@@ -169,6 +170,7 @@ def test_float64(spread):
     rng = np.random.default_rng(5)
     check(*gauss(rng, 300, 50, 6, np.float64, spread))
     check(*gauss(rng, 20_000, 2, 3, np.float64, spread))
+    check(*gauss(rng, 90, 301, 23, np.float64, spread))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
