@@ -1,10 +1,11 @@
-"""Time csoftmax beside NumPy, SciPy, scikit-learn and PyTorch, and beside the machine's limits.
+"""Time csoftmax beside its peers, and beside the machine's limits.
 
-    python benchmarks/run.py [--jobs TEXT] [--isa NAME ...] [--threads N ...] [--out FILE]
+    python benchmarks/run.py [--machine NAME] [--jobs TEXT] [--isa NAME ...] [--threads N ...]
+                             [--out FILE]
 
-Without options: all jobs, all instruction sets, with all threads and with one, into
-benchmarks/RESULTS.md and docs/img/benchmarks.png. With any of --jobs, --isa and --threads the
-tables are printed only; --out writes them to a file.
+Without options: all jobs, all instruction sets, with all threads and with one, into the section of
+--machine in benchmarks/RESULTS.md, and docs/img/benchmarks.png and speed.png. With any of --jobs,
+--isa and --threads the tables are printed only; --out writes them to a file.
 """
 
 from __future__ import annotations
@@ -18,14 +19,40 @@ from pathlib import Path
 
 from csoftmax import bench
 from csoftmax._native import dispatch, threads
+from csoftmax.worksheet.report import machine as host
 
 ROOT = Path(__file__).parents[1]
-RESULTS, PICTURE = ROOT / "benchmarks/RESULTS.md", ROOT / "docs/img/benchmarks.png"
-PACKAGES = ("scipy", "scikit-learn", "torch", "threadpoolctl")
+RESULTS = ROOT / "benchmarks/RESULTS.md"
+PICTURE, FEW = ROOT / "docs/img/benchmarks.png", ROOT / "docs/img/speed.png"
+PACKAGES = ("scipy", "scikit-learn", "torch", "jax", "threadpoolctl")
 NOISE = 0.95  # two medians as near as this are equal
 
+#: the README's picture: a job, a peer, and what both are called there
+BARS = (
+    ("softmax_loss 49000x3073x10 float32", "numpy", "NumPy", "loss and gradient of\n49 000 images"),
+    (
+        "softmax_loss shift= scale= bias= 49000x3073x10 uint8",
+        "numpy",
+        "NumPy",
+        "the same, from bytes",
+    ),
+    (
+        "softmax_loss 60000x784x10 float32",
+        "sklearn",
+        "scikit-learn",
+        "loss and gradient of\n60 000 digits",
+    ),
+    ("softmax out= 200000x10 float32", "scipy", "SciPy", "softmax of\n200 000 rows of 10"),
+    (
+        "cross_entropy_with_grad out= 200000x10 float32",
+        "torch",
+        "PyTorch",
+        "cross-entropy with gradient of\n200 000 rows of 10",
+    ),
+)
+
 HOW = """\
-Written by `make bench`. Each result is compared with `csoftmax.reference` (float64) before it is
+Each result is compared with `csoftmax.reference` (float64) before it is
 timed. All contestants, variants and numbers of threads of a job take turns in one process; times
 are medians of calls, ± half the distance between the quartiles. A peer's column says how many
 times as long as csoftmax it takes. *of limit* is the time that the machine itself needs, as a
@@ -34,7 +61,8 @@ fused multiplications and additions as the job has, whichever is more; both are 
 turns, by kernels that do nothing else (`src/peaks.h`). Calls on less than a megabyte have no such
 limit. *extra MB* is the largest growth of the process's memory during a call: csoftmax's, and that
 of the first peer. NumPy has the uint8 pixels ready in float32; SciPy has no `out=`, PyTorch's
-softmax uses it."""
+softmax uses it. JAX's functions are compiled, and its arrays are there; it takes part where the
+number of threads is that of the processors."""
 
 
 def reached(result: bench.Result, threads: int, isa: str) -> dict[str, bool | None]:
@@ -45,9 +73,10 @@ def reached(result: bench.Result, threads: int, isa: str) -> dict[str, bool | No
         if name == "MB":
             size = result.memory["csoftmax"]
             found[name] = None if size is None else size / 1e6 < goal
-        elif name == "limit":
+        elif name.startswith("limit"):
             limit = result.limit(threads, isa)
-            found[name] = limit and limit[0] / ours >= goal
+            if name in ("limit", f"limit {isa}"):
+                found[name] = limit and limit[0] / ours >= goal
         else:
             theirs = result.seconds(name, threads)
             found[name] = theirs and theirs / ours >= goal
@@ -60,8 +89,10 @@ def goal_column(threads: int, isa: str) -> tuple[str, object]:
     def cell(result: bench.Result) -> str:
         met = reached(result, threads, isa)
         marks = {True: "{} met", False: "**{} missed**", None: "{} ?"}
-        texts = (f"{name} {goal:g}" for name, goal in result.job.goals.items())
-        return ", ".join(marks[m].format(t) for t, m in zip(texts, met.values(), strict=True))
+        return ", ".join(
+            marks[m].format(f"{name.removesuffix(isa).strip()} {result.job.goals[name]:g}")
+            for name, m in met.items()
+        )
 
     return "goal", cell
 
@@ -83,12 +114,20 @@ def variants(results: Sequence[bench.Result], isas: list[str], threads: list[int
     def plain(result: bench.Result) -> float | None:
         return result.seconds("numpy", many) or result.seconds("scipy", many)
 
+    def of_limit(isa: str) -> object:
+        def cell(result: bench.Result) -> str:
+            limit = result.limit(many, isa)
+            return f"{limit[0] / result.seconds('csoftmax', many, isa):.2f}" if limit else ""
+
+        return cell
+
     columns: list[tuple[str, object]] = [("job", lambda result: str(result.job))]
     columns += [
         (f"{n} thread / {many}", ratio(ours(n, best), ours(many, best))) for n in threads[1:]
     ]
     columns += [(f"{isa} / {best}", ratio(ours(many, isa), ours(many, best))) for isa in isas[1:]]
     columns += [(f"NumPy / {isa}", ratio(plain, ours(many, isa))) for isa in isas[1:]]
+    columns += [(f"of limit, {isa}", of_limit(isa)) for isa in isas[1:]]
     return bench.table(results, columns)
 
 
@@ -101,6 +140,9 @@ def shortfalls(results: Sequence[bench.Result], isas: list[str], threads: list[i
         missed = [name for name, met in reached(result, many, best).items() if met is False]
         if missed:
             lines.append(f"{result.job}: goal missed ({', '.join(missed)})")
+        for isa in isas[1:]:
+            if reached(result, many, isa).get(f"limit {isa}") is False:
+                lines.append(f"{result.job}: goal missed (limit {isa})")
         one = result.seconds("csoftmax", 1, best)
         if one and many > 1:
             if one / ours < NOISE:
@@ -120,25 +162,58 @@ def shortfalls(results: Sequence[bench.Result], isas: list[str], threads: list[i
 def document(results: Sequence[bench.Result], isas: list[str], threads: list[int]) -> str:
     """Return all tables, as Markdown."""
     parts = [
-        "# Benchmark results",
         f"{bench.machine(*PACKAGES)}; {datetime.date.today()}.",
-        HOW,
-        "## The machine's limits",
+        "### The machine's limits",
         bench.peak_lines([bench.peaks(isa, n) for isa in isas for n in threads]),
     ]
     for n in threads:
-        parts.append(f"## {n} {'threads' if n > 1 else 'thread'}, {isas[0]}")
+        parts.append(f"### {n} {'threads' if n > 1 else 'thread'}, {isas[0]}")
         columns = bench.columns(results, n, isas[0], spread=True)
         parts.append(bench.table(results, [*columns, *[goal_column(n, isas[0])] * (n > 1)]))
     if len(isas) + len(threads) > 2:
         parts += [
-            "## Instruction sets and threads",
+            "### Instruction sets and threads",
             f"Ratios of times, with {threads[0]} threads unless said; NumPy's, where it takes no "
             "part SciPy's, in the last columns.",
             variants(results, isas, threads),
         ]
     lines = [f"- {line}" for line in shortfalls(results, isas, threads)] or ["Nothing."]
-    return "\n\n".join([*parts, "## What falls short", "\n".join(lines)]) + "\n"
+    return "\n\n".join([*parts, "### What falls short", "\n".join(lines)])
+
+
+def keep(page: Path, name: str, text: str) -> None:
+    """Write a machine's section, and leave those of the others as they are."""
+    title = f"# Benchmark results\n\n{HOW}\n"
+    _, mark, sections = (page.read_text("utf-8") if page.exists() else "").partition("\n<!-- ")
+    if f"<!-- {name}: begin -->" not in mark + sections:
+        sections = f"{name}: begin -->\n<!-- {name}: end -->\n" + (mark + sections)
+        mark = "\n<!-- "
+    page.write_text(title + mark + sections, encoding="utf-8")
+    bench.put(page, name, f"## {name}\n\n{text}")
+
+
+def draw_few(results: Sequence[bench.Result], threads: int, isa: str, path: Path) -> None:
+    """Write the picture of the README: how many times as fast, in five bars."""
+    from matplotlib.figure import Figure
+
+    of_job = {str(result.job): result for result in results}
+    names, factors, peers = [], [], []
+    for job, peer, called, name in reversed(BARS):
+        theirs = of_job[job].seconds(peer, threads)
+        if theirs:
+            names.append(name)
+            peers.append(called)
+            factors.append(theirs / of_job[job].seconds("csoftmax", threads, isa))
+    figure = Figure(figsize=(7.5, 3), layout="constrained")
+    axes = figure.add_subplot()
+    bars = axes.barh(names, factors, height=0.6, color="#3b75af")
+    labels = [f"{x:.1f} x {peer}" for x, peer in zip(factors, peers, strict=True)]
+    axes.bar_label(bars, labels, padding=4)
+    axes.axvline(1, color="0.4", linewidth=1)
+    axes.set_xlim(0, 1.3 * max(factors))
+    axes.set_xlabel(f"times as fast, {threads} threads")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=90)
 
 
 def draw(results: Sequence[bench.Result], threads: int, isa: str, path: Path) -> None:
@@ -148,7 +223,7 @@ def draw(results: Sequence[bench.Result], threads: int, isa: str, path: Path) ->
     shown = [result for result in results if result.limit(threads, isa)][::-1]
     figure = Figure(figsize=(9.5, 0.25 * len(shown) + 1.1), layout="constrained")
     axes = figure.add_subplot()
-    looks = {"numpy": "o", "scipy": "s", "sklearn": "^", "torch": "D"}
+    looks = {"numpy": "o", "scipy": "s", "sklearn": "^", "torch": "D", "jax": "P"}
     for name, marker in looks.items():
         points = [(r.seconds(name, threads), i) for i, r in enumerate(shown)]
         ours = [r.seconds("csoftmax", threads, isa) for r in shown]
@@ -179,9 +254,11 @@ def main() -> None:
     parser.add_argument("--isa", nargs="+", metavar="NAME", help="instruction sets, best first")
     parser.add_argument("--threads", nargs="+", type=int, metavar="N", help="numbers of threads")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the tables there")
+    parser.add_argument(
+        "--machine", default=host()["processor"], metavar="NAME", help="the section's name"
+    )
     options = parser.parse_args()
     chosen = options.jobs or options.isa or options.threads
-    out = options.out or (None if chosen else RESULTS)
     isas = options.isa or list(dispatch.available()[::-1])
     counts = options.threads or list(dict.fromkeys((threads.default(), 1)))
     if missing := bench.missing():
@@ -192,10 +269,13 @@ def main() -> None:
         print(f"{time.perf_counter() - started:4.0f} s  {job}", file=sys.stderr, flush=True)
     text = document(results, isas, counts)
     print(text)
-    if out:
-        out.write_text(text, encoding="utf-8")
+    if options.out:
+        keep(options.out, options.machine, text)
+    elif not chosen:
+        keep(RESULTS, options.machine, text)
     if not chosen:
         draw(results, counts[0], isas[0], PICTURE)
+        draw_few(results, counts[0], isas[0], FEW)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The benchmarks: csoftmax beside NumPy, SciPy, scikit-learn and PyTorch, and the machine's limits.
+"""The benchmarks: csoftmax beside NumPy, SciPy, scikit-learn, PyTorch and JAX, and the limits.
 
-    _peers    what NumPy, scikit-learn and PyTorch compute with
+    _peers    what NumPy, scikit-learn, PyTorch and JAX compute with
     _jobs     what is computed, by whom, and what csoftmax is to reach
     _timing   each result checked, then medians of turns; peak memory
     _table    the results as text
@@ -11,8 +11,8 @@
 
 from csoftmax.bench._jobs import JOBS, Case, Job, select
 from csoftmax.bench._peers import PEERS, missing
-from csoftmax.bench._table import columns, machine, peak_lines, put, table
-from csoftmax.bench._timing import Peaks, Result, WrongResult, measure, peaks
+from csoftmax.bench._table import as_dict, columns, machine, peak_lines, put, table
+from csoftmax.bench._timing import Peaks, Result, WrongResult, busy, measure, peaks
 
 __all__ = [
     "JOBS",
@@ -22,6 +22,8 @@ __all__ = [
     "Peaks",
     "Result",
     "WrongResult",
+    "as_dict",
+    "busy",
     "columns",
     "machine",
     "measure",

@@ -20,7 +20,11 @@ PEERS = {
     "scipy": "scipy.special",
     "sklearn": "sklearn.linear_model._linear_loss",
     "torch": "torch",
+    "jax": "jax",
 }
+
+#: contestants whose threads are as many as the processors, whatever is asked of them later
+ALL_PROCESSORS = {"jax"}
 
 
 def optional(module: str) -> Any:
@@ -110,3 +114,27 @@ def torch_cross_entropy(x: Array, y: Array, W: Array | None = None) -> Run | Non
         return loss.item(), free.grad.numpy()
 
     return run
+
+
+def jax_function(make: Callable[[Any], Callable[..., Any]], *arrays: Array) -> Run | None:
+    """What `make(jax)` returns, compiled, of arrays that JAX has already."""
+    if not (jax := optional("jax")):
+        return None
+    jax.config.update("jax_enable_x64", True)
+    held = [jax.numpy.asarray(x) for x in arrays]
+    compiled = jax.jit(make(jax))
+    return lambda: jax.tree.map(np.asarray, compiled(*held))
+
+
+def jax_cross_entropy(x: Array, y: Array, W: Array | None = None) -> Run | None:
+    """Loss, and the gradient by W or, without it, by the logits x."""
+
+    def make(jax: Any) -> Callable[..., Any]:
+        def loss(free: Any, y: Any, *x: Any) -> Any:
+            logits = x[0] @ free if x else free
+            shares = jax.nn.log_softmax(logits, axis=1)
+            return -jax.numpy.take_along_axis(shares, y[:, None], axis=1).mean()
+
+        return jax.value_and_grad(loss)  # type: ignore[no-any-return]
+
+    return jax_function(make, x, y) if W is None else jax_function(make, W, y, x)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -67,6 +68,24 @@ def columns(
         ("of limit", limit),
         ("extra MB, peer's", memory),
     ]
+
+
+def as_dict(result: Result, threads: int, isa: str) -> dict[str, Any]:
+    """Return a job's medians in seconds, its limit and its memory, for JSON."""
+    limit = result.limit(threads, isa)
+    took_part = [turn.name for turn in result.times if turn.name in ("csoftmax", *PEERS)]
+    return {
+        "job": result.job.name,
+        "shape": result.job.shape,
+        "dtype": result.job.dtype,
+        "seconds": {
+            name: result.seconds(name, threads, isa if name == "csoftmax" else "")
+            for name in took_part
+        },
+        "spread": result.spread("csoftmax", threads, isa),
+        "limit": {"seconds": limit[0], "of": limit[1]} if limit else None,
+        "extra_bytes": result.memory,
+    }
 
 
 def peak_lines(found: Sequence[Peaks]) -> str:

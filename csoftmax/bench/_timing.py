@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -20,7 +21,7 @@ import numpy as np
 
 from csoftmax._native import dispatch, threads
 from csoftmax.bench._jobs import Case, Job
-from csoftmax.bench._peers import Run, optional
+from csoftmax.bench._peers import ALL_PROCESSORS, Run, optional
 
 #: Turns of each contestant; of calls that take longer than SLOW fewer, every fourth at least.
 ROUNDS, SLOW = 9, 0.1
@@ -95,7 +96,7 @@ def measure(job: Job, isas: Sequence[str], threads: Sequence[int], rounds: int =
     ----------
     job : Job
     isas : sequence of str
-        Variants of csoftmax. The limits are measured with the first.
+        Variants of csoftmax, and of the kernels that measure the limits.
     threads : sequence of int
         Numbers of threads. Memory is measured with the first.
     rounds : int, optional
@@ -110,6 +111,8 @@ def measure(job: Job, isas: Sequence[str], threads: Sequence[int], rounds: int =
     turns = {}
     for n in threads:
         for name, run in case.runs.items():
+            if name in ALL_PROCESSORS and n != _processors():
+                continue
             for isa in isas if name == "csoftmax" else [""]:
                 turns[Turn(name, n, isa)] = run
     pools = _pools()
@@ -122,7 +125,8 @@ def measure(job: Job, isas: Sequence[str], threads: Sequence[int], rounds: int =
     factors = dict.fromkeys(turns, 1.0)
     for n in threads:
         for name, run, factor in _limits(case, job.dtype):
-            turns[Turn(name, n, isas[0])], factors[Turn(name, n, isas[0])] = run, factor
+            for isa in isas:
+                turns[Turn(name, n, isa)], factors[Turn(name, n, isa)] = run, factor
     hungry = {name for name, size in memory.items() if size and size > MUCH_MEMORY}
     times = _times(turns, pools, rounds, first, hungry)
     return Result(job, {t: [s * factors[t] for s in times[t]] for t in turns}, memory)
@@ -138,6 +142,27 @@ def peaks(isa: str, threads: int) -> Peaks:
         statistics.median, _times(turns, _pools(), ROUNDS, {}, set()).values()
     )
     return Peaks(isa, threads, READ_BYTES / read, READ_FLOPS / single, READ_FLOPS / double)
+
+
+def _processors() -> int:
+    return threads._affinity()
+
+
+def busy(seconds: float = 0.3) -> float | None:
+    """Return how many processors others keep busy at the moment; None if unknown."""
+    try:
+        before, own = _busy_ticks(), time.process_time()
+        time.sleep(seconds)
+        ticks, own = _busy_ticks() - before, time.process_time() - own
+    except OSError:  # not Linux
+        return None
+    return max(0.0, (ticks / os.sysconf("SC_CLK_TCK") - own) / seconds)
+
+
+def _busy_ticks() -> int:
+    """All processors' time that was not idle: the machine's own processes and its host's others."""
+    fields = [int(text) for text in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return sum(fields) - fields[3] - fields[4]  # idle, and waiting for a disk
 
 
 # ---- checks ------------------------------------------------------------------------------------

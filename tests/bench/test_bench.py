@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -55,7 +56,7 @@ def test_every_job_measures_all_contestants(job, quick):
     assert all(result.seconds("csoftmax", n, isa) for n in (1, 2) for isa in isas)
     least, of = result.limit(2, isas[0])
     assert (least > 0, of in ("bytes", "flops")) == (True, True)
-    wanted = set(job.goals) - {"limit", "MB"}
+    wanted = {name for name in job.goals if name != "MB" and not name.startswith("limit")}
     assert wanted <= set(result.memory) | set(bench.missing())
     assert str(small) in bench.table([result], bench.columns([result], 2, isas[0]))
 
@@ -163,6 +164,27 @@ def test_peaks(quick, monkeypatch):
     assert 1e7 < found.flops < 1e13
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/stat")
+def test_busy_counts_what_others_do():
+    busy = "import time\nend = time.time() + 20\nwhile time.time() < end: pass"
+    with subprocess.Popen([sys.executable, "-c", busy]) as other:
+        try:
+            assert any(bench.busy() > 0.3 for _ in range(20))
+        finally:
+            other.kill()
+
+
+def test_busy_leaves_out_what_this_process_does(monkeypatch):
+    ticks = iter([1000, 1000 + os.sysconf("SC_CLK_TCK")]) if hasattr(os, "sysconf") else None
+    if ticks is None:
+        pytest.skip("no sysconf")
+    clock = iter([0.0, 0.25])
+    monkeypatch.setattr(_timing, "_busy_ticks", lambda: next(ticks))
+    monkeypatch.setattr(_timing.time, "process_time", lambda: next(clock))
+    monkeypatch.setattr(_timing.time, "sleep", lambda seconds: None)
+    assert bench.busy(0.5) == 1.5  # a second in all, a quarter of one was ours
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/status")
 @pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="a sanitizer takes memory of its own")
 def test_peak_memory_counts_what_is_freed_again():
@@ -184,19 +206,33 @@ def known():
         Turn("numpy", 2, ""): [0.01],
         Turn("bytes", 2, "v4"): [0.0005],
         Turn("flops", 2, "v4"): [0.001],
+        Turn("flops", 2, "v3"): [0.002],
+        Turn("jax", 2, ""): [0.004],
     }
     memory = {"csoftmax": 1_000_000, "numpy": None}
-    goals = {"numpy": 4, "limit": 0.6, "MB": 2, "torch": 3}
+    goals = {"numpy": 4, "limit v4": 0.6, "limit v3": 0.5, "MB": 2, "torch": 3, "jax": 2}
     return bench.Result(job(case(), goals), times, memory)
 
 
 def test_table():
     columns = bench.columns([known()], 2, "v4", spread=True)
     assert bench.table([known()], columns) == (
-        "| job             | ms        | numpy | of limit   | extra MB, peer's |\n"
-        "|-----------------|----------:|------:|-----------:|-----------------:|\n"
-        "| job 2x3 float64 | 2.00 ±25% | 5.00x | 0.50 flops | 1.0, ?           |"
+        "| job             | ms        | numpy | jax   | of limit   | extra MB, peer's |\n"
+        "|-----------------|----------:|------:|------:|-----------:|-----------------:|\n"
+        "| job 2x3 float64 | 2.00 ±25% | 5.00x | 2.00x | 0.50 flops | 1.0, ?           |"
     )
+
+
+def test_results_as_json():
+    assert json.loads(json.dumps(bench.as_dict(known(), 2, "v4"))) == {
+        "job": "job",
+        "shape": [2, 3],
+        "dtype": "float64",
+        "seconds": {"csoftmax": 0.002, "numpy": 0.01, "jax": 0.004},
+        "spread": 0.25,
+        "limit": {"seconds": 0.001, "of": "flops"},
+        "extra_bytes": {"csoftmax": 1_000_000, "numpy": None},
+    }
 
 
 def test_results_are_judged(monkeypatch):
@@ -205,14 +241,16 @@ def test_results_are_judged(monkeypatch):
 
     assert run.reached(known(), 2, "v4") == {
         "numpy": True,
-        "limit": False,
+        "limit v4": False,
         "MB": True,
         "torch": None,
+        "jax": True,
     }
     text = run.goal_column(2, "v4")[1](known())
-    assert text == "numpy 4 met, **limit 0.6 missed**, MB 2 met, torch 3 ?"
+    assert text == "numpy 4 met, **limit 0.6 missed**, MB 2 met, torch 3 ?, jax 2 met"
     assert run.shortfalls([known()], ["v4", "v3", "baseline"], [2, 1]) == [
-        "job 2x3 float64: goal missed (limit)",
+        "job 2x3 float64: goal missed (limit v4)",
+        "job 2x3 float64: goal missed (limit v3)",
         "job 2x3 float64: 2 threads give 1.50 times one",
         "job 2x3 float64: v3 gives 0.40 of v4",
         "job 2x3 float64: baseline gives 0.50 of NumPy",
@@ -234,6 +272,11 @@ def test_the_script_writes_only_what_it_is_told_to(tmp_path):
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "new.md").read_text(encoding="utf-8")
     assert re.search(r"^\| softmax out= 1x10 float64 +\| [\d.]+ ±\d+%", text, re.MULTILINE)
-    assert "## What falls short" in text
-    assert text in done.stdout
+    assert "### What falls short" in text
+    assert text.partition("\n## ")[2].partition("\n\n")[2].partition("\n<!--")[0] in done.stdout
+    again = [*script, *arguments, "--machine", "another one"]
+    subprocess.run(again, cwd=tmp_path, capture_output=True, timeout=120, check=True)
+    both = (tmp_path / "new.md").read_text(encoding="utf-8")
+    assert text.partition("\n<!--")[2] in both  # each machine has its section
+    assert re.search("^## another one$", both, re.MULTILINE)
     assert before == (RESULTS.stat().st_mtime_ns if RESULTS.exists() else None)
