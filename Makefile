@@ -4,7 +4,7 @@
 #   make test     all tests and all examples of the docs, against the installed wheel
 #   make test-peers  the tests that SciPy, scikit-learn and PyTorch ship, on csoftmax
 #   make lint     ruff, cython-lint, clang-format, mypy
-#   make bench    the benchmarks, 40 minutes: benchmarks/*.md, docs/img, docs/benchmarks.md
+#   make bench    the benchmarks, an hour: benchmarks/*.md and docs/img
 #
 # and for .ci/run: test-clang (and OpenMP), test-debug and test-sanitize, the tests on other builds.
 

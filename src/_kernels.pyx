@@ -30,6 +30,7 @@ include "views.pxi"        # looking at arrays; memory
 include "indices.pxi"      # labels and indices within bounds?
 include "rows.pxi"         # rows of logits: row functions, losses
 include "linear.pxi"       # rows of X: linear models
+include "vectors.pxi"      # products and weighted sums of long vectors
 include "peaks.pxi"        # limits of the machine
 
 OPENMP = CSOFTMAX_OPENMP

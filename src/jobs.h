@@ -107,5 +107,15 @@ typedef struct {
     double *block_loss;   /* (round) */
 } linear_job;
 
+/* Long vectors, all of n numbers (vectors.h). */
+enum { MOST_VECTORS = 64 };
+typedef struct {
+    ptrdiff_t n, n_a, n_b;
+    const void *a[MOST_VECTORS], *b[MOST_VECTORS];
+    double *sums; /* (units, n_a, n_b) */
+    void *out;    /* of a weighted sum, else NULL */
+    const double *factors;
+} vectors_job;
+
 /* features in a piece of the work before and after the pass: transposing W, merging the slots */
 #define FEATURES 256

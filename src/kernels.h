@@ -13,6 +13,7 @@
  *   turned.h       scores of many classes: the second product, on rows turned round
  *   blocks.h       from X, whatever it is made of, to a pass over a slot of blocks of rows
  *   sparse.h       the same from CSR rows, with the two products for them
+ *   vectors.h      products and weighted sums of long vectors
  *   peaks.h        how fast this machine reads, multiplies and adds
  *
  * In these files `real` is float or double, `sint` the signed integer of its size, and FN(name) a
@@ -66,6 +67,7 @@
 #include "turned.h"
 #include "blocks.h"
 #include "sparse.h"
+#include "vectors.h"
 #include "peaks.h"
 #undef IS_DOUBLE
 #undef real
@@ -91,6 +93,7 @@
 #include "turned.h"
 #include "blocks.h"
 #include "sparse.h"
+#include "vectors.h"
 #include "peaks.h"
 #undef IS_DOUBLE
 #undef real

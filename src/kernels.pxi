@@ -9,6 +9,7 @@ cdef extern from "kernels.h" nogil:
         FROM_FLOAT, FROM_DOUBLE, FROM_UINT8
         FEATURES
         PREPARE, FOLD, BLOCKS, GRADIENT, MERGE
+        MOST_VECTORS, VECTOR_UNIT
 
     ctypedef struct cube:
         void *data
@@ -84,6 +85,14 @@ cdef extern from "kernels.h" nogil:
         void *g
         double *block_loss
 
+    ctypedef struct vectors_job:
+        ptrdiff_t n, n_a, n_b
+        const void *a[64]
+        const void *b[64]
+        double *sums
+        void *out
+        const double *factors
+
     size_t plan_rows_f32(row_job *job)
     size_t plan_rows_f64(row_job *job)
     void row_unit_f32(const row_job *job, ptrdiff_t unit, float *scratch)
@@ -106,6 +115,8 @@ cdef extern from "kernels.h" nogil:
     size_t plan_sparse_f64(linear_job *job)
     void sparse_unit_f32(const linear_job *job, int stage, ptrdiff_t unit, char *scratch)
     void sparse_unit_f64(const linear_job *job, int stage, ptrdiff_t unit, char *scratch)
+    void vectors_unit_f32(const vectors_job *job, ptrdiff_t unit)
+    void vectors_unit_f64(const vectors_job *job, ptrdiff_t unit)
     float read_sum_f32(const float *x, ptrdiff_t n)
     double read_sum_f64(const double *x, ptrdiff_t n)
     float multiply_add_f32(float x, double flops)

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 try:
-    from scipy.linalg.blas import get_blas_funcs
     from scipy.linalg.lapack import dpotrf, dpotrs, spotrf, spotri, spotrs
     from threadpoolctl import ThreadpoolController
 except ImportError as error:
@@ -19,7 +18,7 @@ except ImportError as error:
         "pip install 'csoftmax[sklearn]'"
     ) from error
 
-__all__ = ["dpotrf", "dpotrs", "get_blas_funcs", "one_blas_thread", "spotrf", "spotri", "spotrs"]
+__all__ = ["dpotrf", "dpotrs", "one_blas_thread", "spotrf", "spotri", "spotrs"]
 
 
 class _OneThread:

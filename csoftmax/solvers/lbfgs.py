@@ -11,12 +11,65 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from csoftmax.solvers.blas import get_blas_funcs
 from csoftmax.solvers.curvature import Curvature
-from csoftmax.solvers.vectors import Array, as_kept, difference, dot, real, without_mean
+from csoftmax.solvers.vectors import (
+    Array,
+    as_kept,
+    dot,
+    products,
+    weighted_sum,
+    without_mean,
+)
 
 ARMIJO = 1e-4
 MAX_TRIALS = 12  #: of a line search
+
+
+class Pairs:
+    """Some steps, and what each of them changed in the gradient.
+
+    Attributes
+    ----------
+    products : (n, n) array
+        [i, j] is steps[i] changes[j], of which j >= i counts.
+    along : (n,) array
+        The steps times the last gradient.
+    """
+
+    def __init__(self, steps: list[Array], changes: list[Array], n_threads: int | None) -> None:
+        self.steps, self.changes, self.n_threads = steps, changes, n_threads
+        self.products = products(steps, changes, n_threads) if steps else np.empty((0, 0))
+        self.along = np.empty(0)
+
+    def look(self, grad: Array) -> None:
+        """Take note of a gradient."""
+        if self.steps:
+            grad = grad.astype(self.steps[0].dtype, copy=False)
+            self.along = products(self.steps, [grad], self.n_threads)[:, 0]
+
+    def add(self, step: Array, change: Array, grad: Array, most: int) -> None:
+        """Take a step along which the gradient, which is now `grad`, grows; keep `most` in all.
+
+        How much the gradient has changed along older steps is known without reading the change.
+        """
+        before = self.along
+        curved = dot(step, change, self.n_threads)
+        if not curved > 0:
+            self.look(grad)
+            return
+        old = max(0, len(self.steps) + 1 - most)
+        self.steps = [*self.steps[old:], step]
+        self.changes = [*self.changes[old:], change]
+        self.look(grad)
+        column = [*(self.along[:-1] - before[old:]), curved]
+        grown = np.zeros((len(column), len(column)))
+        grown[:-1, :-1], grown[:, -1] = self.products[old:, old:], column
+        self.products = grown
+
+    def convert(self, dtype: npt.DTypeLike) -> None:
+        """Have them as of parameters in another dtype."""
+        self.steps = [as_kept(step, dtype) for step in self.steps]
+        self.changes = [as_kept(change, dtype) for change in self.changes]
 
 
 class LBFGS:
@@ -37,14 +90,16 @@ class LBFGS:
         self.n_pairs = curvature.pairs
         self.theta: Array | None = None
         self.iteration, self.stuck = 0, False
-        self.pairs: list[tuple[Array, Array, float]] = []
+        self.n_threads = curvature.objective.n_threads
+        self.pairs = Pairs([], [], self.n_threads)
 
     def tell(self, loss: float, grad: Array) -> bool:
         """Take the loss and the gradient at `trial`; True where that is the next iterate."""
         if self.theta is None:
             self.theta, self.loss, self.grad = self.trial, loss, grad
+            self.pairs.look(grad)
             return True
-        slope = dot(grad, self.direction)
+        slope = dot(grad, self.direction, self.n_threads)
         # Where the loss differs by rounding alone, the slopes tell (Hager and Zhang 2005, (4.1)).
         rounding = float(np.finfo(grad.dtype).eps) * abs(self.loss)
         lower = loss <= self.loss + ARMIJO * self.step * self.slope
@@ -56,7 +111,7 @@ class LBFGS:
         self.trials += 1
         self.stuck = self.trials >= MAX_TRIALS
         self.step *= _shorter(self.loss, self.slope * self.step, loss, slope * self.step)
-        self.trial = self.theta + real(self.step, grad) * self.direction
+        self.trial = self._at(self.step)
         return self.stuck
 
     def propose(self) -> None:
@@ -69,52 +124,60 @@ class LBFGS:
         """As `propose`, in the metric as it is."""
         assert self.theta is not None
         self.direction = self._direction()
-        self.slope = dot(self.grad, self.direction)
+        self.slope = dot(self.grad, self.direction, self.n_threads)
         self.step, self.trials = 1.0, 0
-        self.trial = self.theta + self.direction
+        self.trial = self._at(self.step)
 
     def go_on_in(self, dtype: npt.DTypeLike) -> None:
         """Have the last iterate evaluated again, in another dtype, with all that was learnt."""
         theta = self.trial if self.theta is None else self.theta
         self.trial, self.theta, self.stuck = theta.astype(dtype), None, False
-        self.pairs = [(as_kept(s, dtype), as_kept(y, dtype), rho) for s, y, rho in self.pairs]
+        self.pairs.convert(dtype)
+
+    def _at(self, step: float) -> Array:
+        assert self.theta is not None
+        return weighted_sum([self.theta, self.direction], [1, step], self.n_threads)
 
     def _direction(self) -> Array:
         return without_mean(two_loops(self.grad, self.pairs, self.curvature.solve))
 
     def _remember(self, theta: Array, before: Array, after: Array) -> None:
-        """Keep the step from theta to `trial`, and the gradient's change, if it grows along it."""
-        if not self.n_pairs:
-            return
-        step, change = difference(self.trial, theta), difference(after, before)
-        if (product := dot(step, change)) > 0:
-            self.pairs.append((step, change, 1 / product))
-            del self.pairs[: len(self.pairs) - self.n_pairs]
+        """Keep the step from theta to `trial`, and the gradient's change, if it grows along it.
+
+        They take the places of the direction and of the gradient before, which are done with.
+        """
+        if self.n_pairs:
+            step = weighted_sum([self.trial, theta], [1, -1], self.n_threads, out=self.direction)
+            change = weighted_sum([before, after], [-1, 1], self.n_threads, out=before)
+            step, change = as_kept(step, theta.dtype), as_kept(change, theta.dtype)
+            self.pairs.add(step, change, after, self.n_pairs)
 
 
-def two_loops(
-    grad: Array, pairs: list[tuple[Array, Array, float]], solve: Callable[[Array], Array]
-) -> Array:
-    """Minus the approximate inverse Hessian times the gradient.
+def two_loops(grad: Array, pairs: Pairs, solve: Callable[[Array], Array]) -> Array:
+    """Minus the approximate inverse Hessian times the gradient, the last that the pairs look at.
 
-    In place, for W may be larger than the caches: NumPy's temporaries cost more than a pass.
+    The two loops need products of vectors alone, of which most are known: each of the changes is
+    read twice, and each of the steps once more.
+
+    References
+    ----------
+    J. Nocedal, S. Wright, "Numerical Optimization", 2nd edition, 2006, algorithm 7.4.
     """
-    if not pairs:
+    if not pairs.steps:
         return solve(-grad)
-    dtype = pairs[0][0].dtype
-    add = get_blas_funcs("axpy", dtype=dtype)
-    q, factors = np.negative(grad, dtype=dtype, casting="same_kind"), []
-    for step, change, rho in reversed(pairs):
-        factors.append(rho * dot(step, q))
-        add(change.ravel(), q.ravel(), a=-factors[-1])
-    _, change, rho = pairs[-1]
-    size = 1 / (rho * dot(change, solve(change)))  # the curvature's, along the last step
-    q = solve(q)
-    q *= real(size, q)
-    for (step, change, rho), factor in zip(pairs, reversed(factors), strict=True):
-        add(step.ravel(), q.ravel(), a=factor - rho * dot(change, q))
-    direction: Array = q.astype(grad.dtype, copy=False)
-    return direction
+    steps, changes, of_both = pairs.steps, pairs.changes, pairs.products
+    n_threads, rho = pairs.n_threads, 1 / pairs.products.diagonal()
+    factors = -pairs.along
+    for i in reversed(range(len(steps))):
+        factors[i] = rho[i] * (factors[i] - of_both[i, i + 1 :] @ factors[i + 1 :])
+    grad_kept = grad.astype(steps[0].dtype, copy=False)
+    q = solve(weighted_sum([grad_kept, *changes], [-1, *-factors], n_threads))
+    size = 1 / (rho[-1] * dot(changes[-1], solve(changes[-1]), n_threads))  # along the last step
+    back = size * products(changes, [q], n_threads)[:, 0]
+    for i in range(len(steps)):
+        factors[i] -= rho[i] * (back[i] + of_both[:i, i] @ factors[:i])
+    direction = weighted_sum([q, *steps], [size, *factors], n_threads, out=q)
+    return direction.astype(grad.dtype, copy=False)
 
 
 def _shorter(loss0: float, slope0: float, loss1: float, slope1: float) -> float:

@@ -31,17 +31,17 @@ class NewtonCG(LBFGS):
         assert self.theta is not None
         residual, step = -self.grad, np.zeros_like(self.grad)
         conjugate = without_mean(self.curvature.solve(residual))
-        size = start = dot(residual, conjugate)
+        size = start = dot(residual, conjugate, self.n_threads)
         self.first = self.first or start
         wanted = start * min(0.25, (start / self.first) ** 0.5) if start > 0 else 0.0
         for _ in range(MAX_PRODUCTS):
             product = self.hvp(self.theta, conjugate)
-            if not (curved := dot(conjugate, product)) > 0:
+            if not (curved := dot(conjugate, product, self.n_threads)) > 0:
                 break
             step += real(size / curved, step) * conjugate
             residual -= real(size / curved, step) * product
             solved = without_mean(self.curvature.solve(residual))
-            before, size = size, dot(residual, solved)
+            before, size = size, dot(residual, solved, self.n_threads)
             if size <= wanted:
                 break
             conjugate = solved + real(size / before, step) * conjugate

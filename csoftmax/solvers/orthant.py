@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from csoftmax.solvers.curvature import Diagonal
-from csoftmax.solvers.lbfgs import ARMIJO, LBFGS, MAX_TRIALS, two_loops
-from csoftmax.solvers.vectors import Array, dot, real
+from csoftmax.solvers.lbfgs import ARMIJO, LBFGS, MAX_TRIALS, Pairs, two_loops
+from csoftmax.solvers.vectors import Array, dot, products, real
+
+PAIRS, SPARSE_PAIRS = 20, 10
 
 
 class OrthantLBFGS(LBFGS):
@@ -26,6 +28,7 @@ class OrthantLBFGS(LBFGS):
         self, theta: Array, curvature: Diagonal, l1: float | Array, n_features: int
     ) -> None:
         super().__init__(theta, curvature)
+        self.n_pairs = SPARSE_PAIRS if curvature.objective.is_sparse else PAIRS
         self.diagonal, self.l1, self.n_features = curvature, l1, n_features
         self.smooth: Array  # the gradient without l1
 
@@ -35,10 +38,12 @@ class OrthantLBFGS(LBFGS):
         loss += float(np.sum(self.l1 * sizes))
         if self.theta is not None:
             step = self.trial - self.theta
-            if not loss <= self.loss + ARMIJO * min(dot(self.grad, step), 0.0):
+            if not loss <= self.loss + ARMIJO * min(dot(self.grad, step, self.n_threads), 0.0):
                 self.trials += 1
-                if self.trials >= MAX_TRIALS and self.pairs:  # they lie beyond many kinks: anew
-                    self.pairs = []
+                if (
+                    self.trials >= MAX_TRIALS and self.pairs.steps
+                ):  # they lie beyond many kinks: anew
+                    self.pairs = Pairs([], [], self.n_threads)
                     self.aim()
                     return False
                 self.stuck = self.trials >= 2 * MAX_TRIALS
@@ -82,15 +87,19 @@ class OrthantLBFGS(LBFGS):
         at = np.flatnonzero(free)  # few in the end: it pays to gather them
         inverse = np.broadcast_to(self.diagonal.inverse, free.shape).ravel()[at]
         gradient, theta = self.grad.ravel()[at], self.theta.ravel()[at]
-        pairs = []
-        for step, change, _ in self.pairs:
+        steps, changes = [], []
+        for step, change in zip(self.pairs.steps, self.pairs.changes, strict=True):
             s, y = step.ravel()[at], change.ravel()[at]
-            if (product := dot(s, y)) > 1e-8 * (dot(s, s) * dot(y, y)) ** 0.5:
-                pairs.append((s, y, 1 / product))
+            (sy, ss), (yy, _) = products([s, y], [y, s], self.n_threads)
+            if sy > 1e-8 * (ss * yy) ** 0.5:
+                steps.append(s)
+                changes.append(y)
+        pairs = Pairs(steps, changes, self.n_threads)
+        pairs.look(gradient)
         q = two_loops(gradient, pairs, lambda v: inverse * v)
         q[(theta == 0) & (q * gradient >= 0) & (at < self.n_features * free.shape[1])] = 0
-        if not dot(q, gradient) < 0:
-            self.pairs, q = [], -inverse * gradient
+        if not dot(q, gradient, self.n_threads) < 0:
+            self.pairs, q = Pairs([], [], self.n_threads), -inverse * gradient
         direction = np.zeros_like(self.grad)
         direction.ravel()[at] = q
         return direction

@@ -11,6 +11,7 @@ pytest.importorskip("sklearn")
 from scipy.optimize import minimize
 from sklearn.datasets import load_digits, load_iris, load_wine
 
+from csoftmax import softmax
 from csoftmax.solvers import Progress, Solution, curvature, loop, minimise
 from csoftmax.solvers.lbfgs import LBFGS, MAX_TRIALS
 from csoftmax.solvers.newton import NewtonCG
@@ -138,6 +139,36 @@ def test_wide_is_blocks_bound(monkeypatch: pytest.MonkeyPatch) -> None:
         metric.update(np.zeros(objective.shape), 0)
         steps.append(metric.solve(grad))
     np.testing.assert_allclose(*steps, rtol=2e-3, atol=2e-3 * np.abs(steps[0]).max())
+
+
+@pytest.mark.parametrize("at_zero", [True, False])
+def test_the_diagonal_is_the_same_by_columns(
+    at_zero: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y = load_digits(return_X_y=True)
+    theta = np.zeros((65, 10)) if at_zero else np.random.default_rng(0).normal(size=(65, 10)) / 50
+    found = []
+    for columns in (1 << 22, 200, 1):  # all at once, three, one
+        monkeypatch.setattr(curvature, "COLUMNS", columns)
+        metric = curvature.Diagonal(Objective(X, y, 10, np.float64, l2=1e-3))
+        metric.update(theta, 0)
+        assert metric.inverse.shape == (65, 1 if at_zero else 10)
+        found.append(metric.inverse)
+    p = softmax(X @ theta[:-1] + theta[-1], axis=1) if not at_zero else np.full((1, 1), 0.1)
+    squares = np.mean(np.square(np.c_[X, np.ones(len(X))])[:, :, None] * (p * (1 - p))[:, None], 0)
+    diagonal = squares + 1e-3 * squares.mean()
+    diagonal[:-1] += 1e-3
+    np.testing.assert_allclose(found[0], 1 / np.sqrt(diagonal * diagonal.max()), rtol=1e-5)
+    for other in found[1:]:
+        np.testing.assert_allclose(other, found[0], rtol=1e-6)
+
+
+def test_large_models_have_few_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = load_digits(return_X_y=True)
+    for large, huge, pairs in ((1e6, 1e6, 10), (100, 1e6, 3), (10, 100, 1)):
+        monkeypatch.setattr(curvature, "LARGE", large)
+        monkeypatch.setattr(curvature, "HUGE", huge)
+        assert curvature.Diagonal(Objective(X, y, 10, np.float64)).pairs == pairs
 
 
 def test_rows_are_drawn_by_weight() -> None:
