@@ -141,7 +141,7 @@ def _bench(arguments: argparse.Namespace) -> None:
         print(f"{bench.machine()}\ninstruction set {isa}, threads: {threads}")
         if missing := bench.missing():
             print(
-                f"not installed, so not measured or not limited to these threads: "
+                "not installed, so not measured or not limited to these threads: "
                 f"{', '.join(missing)}"
             )
     others = [bench.busy()]

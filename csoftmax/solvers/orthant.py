@@ -8,7 +8,7 @@ from csoftmax.solvers.curvature import Diagonal
 from csoftmax.solvers.lbfgs import ARMIJO, LBFGS, MAX_TRIALS, Pairs, two_loops
 from csoftmax.solvers.vectors import Array, dot, products, real
 
-PAIRS, SPARSE_PAIRS = 20, 10
+PAIRS, SPARSE_PAIRS = 20, 10  #: where kinks end steps, few do not pay
 
 
 class OrthantLBFGS(LBFGS):
@@ -40,9 +40,8 @@ class OrthantLBFGS(LBFGS):
             step = self.trial - self.theta
             if not loss <= self.loss + ARMIJO * min(dot(self.grad, step, self.n_threads), 0.0):
                 self.trials += 1
-                if (
-                    self.trials >= MAX_TRIALS and self.pairs.steps
-                ):  # they lie beyond many kinks: anew
+                if self.trials >= MAX_TRIALS and self.pairs.steps:
+                    # they lie beyond many kinks: anew
                     self.pairs = Pairs([], [], self.n_threads)
                     self.aim()
                     return False

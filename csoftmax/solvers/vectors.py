@@ -41,6 +41,7 @@ def weighted_sum(
     arrays = _contiguous(arrays)
     if out is None:
         out = np.empty(arrays[0].shape, arrays[0].dtype)
+    assert out.flags.c_contiguous
     factors = np.asarray(factors, np.float64)
     dispatch.kernels.weighted_sum(arrays, factors, out, _threads(arrays, n_threads))
     return out
