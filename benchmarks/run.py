@@ -75,7 +75,7 @@ def reached(result: bench.Result, threads: int, isa: str) -> dict[str, bool | No
             found[name] = None if size is None else size / 1e6 < goal
         elif name.startswith("limit"):
             limit = result.limit(threads, isa)
-            if name in ("limit", f"limit {isa}"):
+            if name == f"limit {isa}":
                 found[name] = limit and limit[0] / ours >= goal
         else:
             theirs = result.seconds(name, threads)
@@ -183,12 +183,11 @@ def document(results: Sequence[bench.Result], isas: list[str], threads: list[int
 
 def keep(page: Path, name: str, text: str) -> None:
     """Write a machine's section, and leave those of the others as they are."""
-    title = f"# Benchmark results\n\n{HOW}\n"
-    _, mark, sections = (page.read_text("utf-8") if page.exists() else "").partition("\n<!-- ")
-    if f"<!-- {name}: begin -->" not in mark + sections:
-        sections = f"{name}: begin -->\n<!-- {name}: end -->\n" + (mark + sections)
-        mark = "\n<!-- "
-    page.write_text(title + mark + sections, encoding="utf-8")
+    _, mark, rest = (page.read_text("utf-8") if page.exists() else "").partition("\n<!-- ")
+    sections, begin = mark + rest, f"\n<!-- {name}: begin -->\n"
+    if begin not in sections:
+        sections = f"{begin}<!-- {name}: end -->\n{sections}"
+    page.write_text(f"# Benchmark results\n\n{HOW}\n{sections}", encoding="utf-8")
     bench.put(page, name, f"## {name}\n\n{text}")
 
 

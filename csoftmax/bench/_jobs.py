@@ -50,8 +50,8 @@ class Job(NamedTuple):
     shape: Shape
     dtype: str
     make: Callable[[Shape, str], Case]
-    #: how many times as fast as a peer; "limit" or, with an instruction set, "limit v3": the
-    #: fraction of it; "MB": memory at most
+    #: how many times as fast as a peer; "limit v3": the fraction of it, with that instruction set;
+    #: "MB": memory at most
     goals: Mapping[str, float]
     short: bool = False  # also in the table of `csoftmax bench`
 

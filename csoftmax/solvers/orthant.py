@@ -47,7 +47,7 @@ class OrthantLBFGS(LBFGS):
                     return False
                 self.stuck = self.trials >= 2 * MAX_TRIALS
                 self.step /= 2  # the loss has kinks along the path: no cubic
-                self.trial = self._cut(self.theta + real(self.step, step) * self.direction)
+                self.trial = self._cut(self._at(self.step))
                 return self.stuck
             self._remember(self.theta, self.smooth, grad)
             self.iteration += 1
