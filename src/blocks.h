@@ -196,7 +196,7 @@ static void FN(block_proba)(const linear_job *job, ptrdiff_t first, ptrdiff_t ro
         FN(softmax)(strip, job->block, strip, job->block, strip, job->block, job->C, (Ahead){0}, 0,
                     0);
         FN(unpack)(strip, job->block, 1, job->C, first + i, rows - i < V ? rows - i : V,
-                   &job->proba);
+                   &job->proba, 0);
     }
 }
 
@@ -289,7 +289,7 @@ static void FN(merge)(const linear_job *job, ptrdiff_t piece) {
         }
     }
     for (ptrdiff_t d = begin; d < end; d += TURNED)
-        FN(unpack)(slots + d, job->ld, job->D, job->C, d, FN(smaller)(TURNED, end - d), &dw);
+        FN(unpack)(slots + d, job->ld, job->D, job->C, d, FN(smaller)(TURNED, end - d), &dw, 0);
 }
 
 /* What is to be done, stage by stage: all units of one before any of the next. */

@@ -75,7 +75,9 @@ INLINE void FN(short_losses)(const loss_job *job, ptrdiff_t unit, real *scratch,
         vec losses = FN(row_loss)(job->loss, z + k, width, n, &a, coef, g ? g + k : NULL, width, 0);
         for (ptrdiff_t i = 0; i < some; i++) job->losses[r + k + i] = losses[i];
     }
-    if (g) FN(unpack)(g, width, inner, n, r, lanes, &job->g);
+    if (g)
+        FN(unpack)(g, width, inner, n, r, lanes, &job->g,
+                   FN(strips_are_streamed)(&job->g, job->outer * inner, n));
 }
 
 static void FN(loss_unit)(const loss_job *job, ptrdiff_t unit, real *scratch) {

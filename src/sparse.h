@@ -358,7 +358,7 @@ static void FN(sparse_block)(const linear_job *job, ptrdiff_t block, char *scrat
     else
         FN(block_loss)(job, first, rows, &desk, &job->block_loss[in_round]);
     for (ptrdiff_t i = 0; i < rows; i += V)
-        FN(unpack)(desk.G + i, job->block, 1, job->C, i, FN(smaller)(rows - i, V), &of_rows);
+        FN(unpack)(desk.G + i, job->block, 1, job->C, i, FN(smaller)(rows - i, V), &of_rows, 0);
 }
 
 /* what the rows of a round add up to, whatever their features: loss, and the bias's gradient */
