@@ -126,6 +126,12 @@ def mnist() -> Data:
     return Data(ready, found.y_train, Pixels(raw, None, _per_255(raw)))
 
 
+def mnist_float64() -> Data:
+    """The same in float64, as scikit-learn's own loaders and pandas give numbers."""
+    found = mnist()
+    return Data(found.X.astype(np.float64), found.y)
+
+
 def cifar() -> Data:
     """49000 images of 32 x 32 x 3, less their mean and divided by 255."""
     found = datasets.load_cifar10(_folder() / "cifar-10-batches-py")
@@ -163,6 +169,28 @@ def correlated() -> Data:
     logits = X @ rng.standard_normal((784, 10)).astype(np.float32)
     logits *= 3 / logits.std()
     return Data(X, _drawn(logits, rng))
+
+
+def many_classes() -> Data:
+    """10000 classes with 12000 documents of 8 words, 3 of them their class's, as 0 and 1 in CSR.
+
+    The classes' sizes fall as 1/rank, but each class has a document.
+    """
+    import scipy.sparse
+
+    rng = np.random.default_rng(2)
+    rows, features, classes = 12000, 1000, 10000
+    share = 1 / np.arange(1, classes + 1)
+    more = rng.choice(classes, rows - classes, p=share / share.sum())
+    y = np.concatenate([np.arange(classes), more])
+    own = rng.integers(0, features, (classes, 3))
+    words = np.hstack([own[y], (features * rng.random((rows, 5)) ** 3).astype(np.intp)])
+    ends = np.arange(0, words.size + 1, words.shape[1])
+    ones = np.ones(words.size, np.float32)
+    X = scipy.sparse.csr_array((ones, words.ravel(), ends), shape=(rows, features))
+    X.sum_duplicates()
+    X.data[:] = 1
+    return Data(X, y)
 
 
 def imbalanced() -> Data:
@@ -221,11 +249,13 @@ NEWS, REUTERS = text("20news-bydate"), text("reuters-single")
 FITS = (
     Fit("MNIST 60000 x 784 x 10", mnist, 1.0, 16, counts=("csoftmax", "uint8")),
     Fit("MNIST 60000 x 784 x 10", mnist, 0.01, 12),
+    Fit("MNIST in float64 60000 x 784 x 10", mnist_float64, 1.0, 16),
     Fit("CIFAR-10 49000 x 3072 x 10", cifar, 0.01, 10, counts=("uint8",)),
     Fit("correlated 60000 x 784 x 10", correlated, 1.0, 50),
     Fit("imbalanced 200000 x 54 x 7", imbalanced, 1.0, 12),
     Fit("20 Newsgroups 11314 x 46818 x 20", NEWS, 20.0, 6),
     Fit("Reuters 6532 x 12163 x 52", REUTERS, 10.0, 6),
+    Fit("sparse 12000 x 1000 x 10000", many_classes, 1.0, 2),
     Fit("MNIST 60000 x 784 x 10", mnist, 1.0, 5, l1_ratio=1.0),
     Fit("20 Newsgroups 11314 x 46818 x 20", NEWS, 20.0, 5, l1_ratio=1.0),
     Fit("digits 1797 x 64 x 10", small("digits"), 1.0, 2, small=True),
