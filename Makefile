@@ -31,10 +31,11 @@ define run-tests
 	mkdir -p $(1)
 	cd $(1) && env $(2) $(BIN)/pytest -c $(CURDIR)/pyproject.toml --rootdir=$(CURDIR) \
 	    -n auto --dist worksteal --doctest-modules --doctest-glob='*.md' --ignore=$(CURDIR)/tests/peers $(3) $(PYTEST_ARGS) \
+	    --doctest-ignore-import-errors \
 	    $(CURDIR)/tests $(CURDIR)/README.md $(CURDIR)/docs --pyargs csoftmax
 endef
 
-test: .venv/.test $(if $(CI),.venv/.test-torch)
+test: .venv/.test $(if $(CI),.venv/.test-torch .venv/.test-sources .venv/.test-dask)
 	$(call run-tests,build/test/run,)
 
 test-peers: .venv/.test-peers $(if $(CI),.venv/.test-torch)

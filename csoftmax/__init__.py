@@ -3,13 +3,14 @@
 Rows of logits (as `scipy.special`): `softmax`, `log_softmax`, `logsumexp`, `softmax_backward`.
 Losses on logits (as `torch.nn.functional`): `cross_entropy`, `multiclass_hinge`, and both with
 their gradient. Losses of linear models (as the course CS231n): `softmax_loss`, `svm_loss`;
-`linear_predict`, `linear_predict_proba`. What they compute, in plain NumPy: `csoftmax.reference`.
+`linear_predict`, `linear_predict_proba`, `linear_top_k`. What they compute, in plain NumPy:
+`csoftmax.reference`.
 The estimator (as `sklearn.linear_model.LogisticRegression`): `SoftmaxClassifier`,
 the options of its mini-batches, `SGD`, and as LogisticRegressionCV: `SoftmaxClassifierCV`.
 
 Submodules, each imported when it is first used: `cs231n` (the course's names), `datasets`
-(readers of files), `reference` (the definitions in NumPy), `solvers`, `worksheet`, `plot`,
-`bench`.
+(readers of files), `dask` (the estimator on a cluster), `reference` (the definitions in NumPy),
+`solvers`, `sources` (rows that are not in memory), `worksheet`, `plot`, `bench`.
 """
 
 import typing as _typing
@@ -31,17 +32,25 @@ with _one_line_for_commands():
         softmax,
         softmax_backward,
     )
-    from csoftmax.linear import linear_predict, linear_predict_proba, softmax_loss, svm_loss
+    from csoftmax.linear import (
+        linear_predict,
+        linear_predict_proba,
+        linear_top_k,
+        softmax_loss,
+        svm_loss,
+    )
 
 if _typing.TYPE_CHECKING:
     from csoftmax import bench as bench
     from csoftmax import cli as cli
     from csoftmax import cs231n as cs231n
+    from csoftmax import dask as dask
     from csoftmax import datasets as datasets
     from csoftmax import estimators as estimators
     from csoftmax import plot as plot
     from csoftmax import reference as reference
     from csoftmax import solvers as solvers
+    from csoftmax import sources as sources
     from csoftmax import worksheet as worksheet
     from csoftmax.estimators import SoftmaxClassifier, SoftmaxClassifierCV
     from csoftmax.solvers import SGD
@@ -51,6 +60,7 @@ __all__ = [
     "cross_entropy_with_grad",
     "linear_predict",
     "linear_predict_proba",
+    "linear_top_k",
     "log_softmax",
     "logsumexp",
     "multiclass_hinge",
@@ -72,11 +82,13 @@ _ON_DEMAND = {
     "bench": "csoftmax.bench",
     "cli": "csoftmax.cli",
     "cs231n": "csoftmax.cs231n",
+    "dask": "csoftmax.dask",
     "datasets": "csoftmax.datasets",
     "estimators": "csoftmax.estimators",
     "plot": "csoftmax.plot",
     "reference": "csoftmax.reference",
     "solvers": "csoftmax.solvers",
+    "sources": "csoftmax.sources",
     "worksheet": "csoftmax.worksheet",
 }
 __getattr__ = _on_first_use(__name__, _ON_DEMAND)

@@ -116,6 +116,7 @@ def linear_predictions(
     scale: npt.NDArray[Any] | None,
     bias: _Reals | None,
     labels: _Int64 | None,
+    best: _Reals | None,
     proba: _Reals | None,
     n_threads: int,
 ) -> None: ...
@@ -126,5 +127,12 @@ def products(
 def weighted_sum(
     a: list[_Reals], factors: npt.NDArray[np.float64], out: _Reals, n_threads: int
 ) -> None: ...
+def moments(
+    X: npt.NDArray[Any],
+    weight: npt.NDArray[np.float64] | None,
+    mean: npt.NDArray[np.float64],
+    squares: npt.NDArray[np.float64],
+    n_threads: int,
+) -> float: ...
 def read_sum(x: _Reals, n_threads: int) -> float: ...
 def multiply_add(itemsize: int, flops: float, n_threads: int) -> float: ...

@@ -17,9 +17,9 @@ INLINE int FN(is_native)(const linear_job *job) {
            (job->x_type == FROM_UINT8 || job->x_type == (IS_DOUBLE ? FROM_DOUBLE : FROM_FLOAT));
 }
 
-/* ... and so is what is far out of range for a product of two of W, scale and x */
+/* ... and so is what is far out of range for a product of two of W, scale and x; or in tiles */
 INLINE int FN(kind)(const linear_job *job) {
-    if (!FN(is_native)(job) || (job->shift && *job->strays)) return PLAIN;
+    if (job->tiles || !FN(is_native)(job) || (job->shift && *job->strays)) return PLAIN;
     return job->x_type == FROM_UINT8 ? PIXELS : job->shift ? CENTRED : PLAIN;
 }
 

@@ -40,6 +40,13 @@ static size_t FN(lay_out)(const linear_job *job, char *scratch, Desk *desk) {
     return at;
 }
 
+/* Length of rows of n numbers for work space. Rows 2 or 4 KiB apart would want the same few places
+   in the first-level cache: 13 to 18 % slower at 2048 and 4096 features. */
+INLINE ptrdiff_t FN(apart)(ptrdiff_t n) {
+    const ptrdiff_t length = FN(padded)(n);
+    return length * (ptrdiff_t)sizeof(real) % 2048 ? length : length + LANES;
+}
+
 /* Plan by the shape alone, and whether X is bytes: blocks whose rows stay in a share of a level-2
    cache between the two products (16 rows of 3073 features, 256 of 54: 32 and 64 rows cost up to
    60 % more; of bytes up to four times as many, where there are enough), and a power of two of
@@ -64,10 +71,7 @@ static size_t FN(plan_linear)(linear_job *job) {
     const ptrdiff_t needed = FN(padded)(job->N);
     job->block = block < needed ? block : needed;
     job->blocks = (job->N + job->block - 1) / job->block;
-    /* Rows of W 2 or 4 KiB apart would want the same few places in the first-level cache: 13 to
-       18 % slower at 2048 and 4096 features. */
-    job->ld = FN(padded)(job->D);
-    if (job->ld * (ptrdiff_t)sizeof(real) % 2048 == 0) job->ld += LANES;
+    job->ld = FN(apart)(job->D);
     const ptrdiff_t fit = SLOT_BYTES / (job->C * job->ld * (ptrdiff_t)sizeof(real));
     ptrdiff_t slots = 1;
     while (slots < MAX_SLOTS && 8 * slots <= job->blocks && (slots < 8 || 2 * slots <= fit))
@@ -200,6 +204,31 @@ static void FN(block_proba)(const linear_job *job, ptrdiff_t first, ptrdiff_t ro
     }
 }
 
+/* the k best of each row's scores, and their probabilities, with the bits of block_proba */
+static void FN(block_top)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows,
+                          const Desk *desk) {
+    for (ptrdiff_t i = 0; i < rows; i += V) {
+        const ptrdiff_t lanes = FN(smaller)(rows - i, V), at = (first + i) * job->k;
+        real *strip = desk->S + i, *best = (real *)job->best + at;
+        FN(top_of_strip)(strip, job->block, job->C, lanes, job->k, best, job->labels + at);
+        FN(softmax)(strip, job->block, strip, job->block, strip, job->block, job->C, (Ahead){0}, 0,
+                    0);
+        for (ptrdiff_t j = 0; j < lanes * job->k; j++)
+            best[j] = strip[job->labels[at + j] * job->block + j / job->k];
+    }
+}
+
+/* what is predicted from a block's scores; returns whether anything is */
+static int FN(block_predictions)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows,
+                                 const Desk *desk) {
+    if (job->best)
+        FN(block_top)(job, first, rows, desk);
+    else if (job->labels)
+        FN(block_labels)(job, first, rows, desk);
+    if (job->proba.data) FN(block_proba)(job, first, rows, desk);
+    return job->labels || job->proba.data;
+}
+
 static void FN(linear_slot)(const linear_job *job, ptrdiff_t slot, char *scratch) {
     const ptrdiff_t begin = job->blocks * slot / job->slots,
                     end = job->blocks * (slot + 1) / job->slots;
@@ -249,9 +278,7 @@ static void FN(linear_slot)(const linear_job *job, ptrdiff_t slot, char *scratch
                               desk.packed);
         else
             FN(scores)(&x, wt, job->ld, FN(columns)(job), bias, desk.S, job->block);
-        if (job->labels) FN(block_labels)(job, first, rows, &desk);
-        if (job->proba.data) FN(block_proba)(job, first, rows, &desk);
-        if (predicts) continue;
+        if (FN(block_predictions)(job, first, rows, &desk)) continue;
         if (job->v)
             FN(block_curvature)(job, first, rows, &desk);
         else

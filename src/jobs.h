@@ -5,7 +5,8 @@ enum { SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, SOFTMAX_BACKWARD }; /* row functions */
 enum { CROSS_ENTROPY, HINGE };                              /* row losses */
 enum { FROM_FLOAT, FROM_DOUBLE, FROM_UINT8 };               /* element types of X */
 
-enum { PREPARE, FOLD, BLOCKS, GRADIENT, MERGE }; /* stages of a pass over X */
+/* stages of a pass over X */
+enum { PREPARE, FOLD, BLOCKS, GRADIENT, MERGE, ROWS, SCORES, KEEP };
 
 /* How rows are taken: one at a time in place, or beside each other, copied into scratch. */
 enum { ACROSS, BESIDE };
@@ -84,10 +85,13 @@ typedef struct {
     ptrdiff_t dw_stride[2];
     double reg;                /* dw = sum / normalizer + reg w (or reg v) */
     const double *normalizers; /* (models) */
-    int64_t *labels;           /* or NULL */
-    cube proba;                /* (N, C, 1); data NULL: none */
+    int64_t *labels;           /* (N), (N, k) if there is `best`, or NULL */
+    ptrdiff_t k;
+    void *best; /* (N, k) probabilities of the k best, or NULL */
+    cube proba; /* (N, C, 1); data NULL: none */
     /* the plan: rows in blocks, blocks in slots; a function of the shape alone */
     ptrdiff_t block, blocks, slots, ld; /* ld: row length of the transposed arrays */
+    ptrdiff_t pieces;                   /* of W, each with a sum of squares */
     /* work space */
     void *wt;           /* (C, ld) W transposed, padded with zeros, and behind it V */
     void *scaled;       /* the same, each feature times its scale: see affine.h */
@@ -98,13 +102,16 @@ typedef struct {
     void *slot_dw;      /* (slots, C, ld) */
     double *slot_dbias; /* (slots, C) */
     double *slot_loss;  /* (slots, models) */
-    double *square_sums; /* of W, one for each piece of FEATURES features */
+    double *square_sums; /* of W, one for each piece */
     /* for CSR (sparse.h) */
     ptrdiff_t round, row_length, ldw, lddw; /* blocks; classes, padded; from row to row */
     ptrdiff_t n_parts;
     const int64_t *parts; /* (n_parts + 1) features where the owners' parts begin and end */
     void *g;              /* (round * block, ld) gradients of scores */
-    double *block_loss;   /* (round) */
+    double *block_loss;   /* (round), or with tiles (block, models) */
+    /* for many classes (tiles.h) */
+    ptrdiff_t tiles, lds;    /* 0: no tiles; row length of g, (block, lds) */
+    void *x_rows, *x_turned; /* (block, ld) and (D, block): a block's features */
 } linear_job;
 
 /* Long vectors, all of n numbers (vectors.h). */
@@ -116,6 +123,20 @@ typedef struct {
     void *out;    /* of a weighted sum, else NULL */
     const double *factors;
 } vectors_job;
+
+/* Means and squares of the features (moments.h). */
+typedef struct {
+    const char *x;
+    int x_type;
+    ptrdiff_t x_stride[2]; /* bytes */
+    const double *weight;  /* (N), or NULL: 1 */
+    ptrdiff_t N, D;
+    double *mean, *squares;  /* (D) */
+    ptrdiff_t slots, pieces; /* the plan */
+    double *weights;         /* (slots) sums of the rows' weights */
+    double *sums;            /* (slots, 3, D) */
+    double *rest;            /* (D) */
+} moments_job;
 
 /* features in a piece of the work before and after the pass: transposing W, merging the slots */
 #define FEATURES 256

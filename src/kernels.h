@@ -11,9 +11,12 @@
  *   affine.h       shifted and scaled features, folded into the model
  *   sources.h      rows of X as reals
  *   turned.h       scores of many classes: the second product, on rows turned round
+ *   top.h          the k largest scores of a row
  *   blocks.h       from X, whatever it is made of, to a pass over a slot of blocks of rows
  *   sparse.h       the same from CSR rows, with the two products for them
+ *   tiles.h        the same for many classes, in tiles of W and dW
  *   vectors.h      products and weighted sums of long vectors
+ *   moments.h      means of the features, and squares about them (only for double)
  *   peaks.h        how fast this machine reads, multiplies and adds
  *
  * In these files `real` is float or double, `sint` the signed integer of its size, and FN(name) a
@@ -65,8 +68,10 @@
 #include "affine.h"
 #include "sources.h"
 #include "turned.h"
+#include "top.h"
 #include "blocks.h"
 #include "sparse.h"
+#include "tiles.h"
 #include "vectors.h"
 #include "peaks.h"
 #undef IS_DOUBLE
@@ -91,9 +96,12 @@
 #include "affine.h"
 #include "sources.h"
 #include "turned.h"
+#include "top.h"
 #include "blocks.h"
 #include "sparse.h"
+#include "tiles.h"
 #include "vectors.h"
+#include "moments.h"
 #include "peaks.h"
 #undef IS_DOUBLE
 #undef real

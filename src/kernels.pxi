@@ -8,7 +8,7 @@ cdef extern from "kernels.h" nogil:
         CROSS_ENTROPY, HINGE
         FROM_FLOAT, FROM_DOUBLE, FROM_UINT8
         FEATURES
-        PREPARE, FOLD, BLOCKS, GRADIENT, MERGE
+        PREPARE, FOLD, BLOCKS, GRADIENT, MERGE, ROWS, SCORES, KEEP
         MOST_VECTORS, VECTOR_UNIT
 
     ctypedef struct cube:
@@ -68,8 +68,10 @@ cdef extern from "kernels.h" nogil:
         double reg
         const double *normalizers
         int64_t *labels
+        ptrdiff_t k
+        void *best
         cube proba
-        ptrdiff_t block, blocks, slots, ld
+        ptrdiff_t block, blocks, slots, ld, pieces
         void *wt
         void *scaled
         void *affine
@@ -84,6 +86,9 @@ cdef extern from "kernels.h" nogil:
         const int64_t *parts
         void *g
         double *block_loss
+        ptrdiff_t tiles, lds
+        void *x_rows
+        void *x_turned
 
     ctypedef struct vectors_job:
         ptrdiff_t n, n_a, n_b
@@ -92,6 +97,19 @@ cdef extern from "kernels.h" nogil:
         double *sums
         void *out
         const double *factors
+
+    ctypedef struct moments_job:
+        const char *x
+        int x_type
+        ptrdiff_t x_stride[2]
+        const double *weight
+        ptrdiff_t N, D
+        double *mean
+        double *squares
+        ptrdiff_t slots, pieces
+        double *weights
+        double *sums
+        double *rest
 
     size_t plan_rows_f32(row_job *job)
     size_t plan_rows_f64(row_job *job)
@@ -115,8 +133,16 @@ cdef extern from "kernels.h" nogil:
     size_t plan_sparse_f64(linear_job *job)
     void sparse_unit_f32(const linear_job *job, int stage, ptrdiff_t unit, char *scratch)
     void sparse_unit_f64(const linear_job *job, int stage, ptrdiff_t unit, char *scratch)
+    bint in_tiles_f32(const linear_job *job)
+    bint in_tiles_f64(const linear_job *job)
+    size_t plan_tiles_f32(linear_job *job)
+    size_t plan_tiles_f64(linear_job *job)
+    void tiles_unit_f32(const linear_job *job, int stage, ptrdiff_t unit, char *scratch)
+    void tiles_unit_f64(const linear_job *job, int stage, ptrdiff_t unit, char *scratch)
     void vectors_unit_f32(const vectors_job *job, ptrdiff_t unit)
     void vectors_unit_f64(const vectors_job *job, ptrdiff_t unit)
+    size_t plan_moments(moments_job *job)
+    void moments_unit(const moments_job *job, int stage, ptrdiff_t unit, char *scratch)
     float read_sum_f32(const float *x, ptrdiff_t n)
     double read_sum_f64(const double *x, ptrdiff_t n)
     float multiply_add_f32(float x, double flops)

@@ -6,6 +6,10 @@ from libc.stdlib cimport free
 from libc.string cimport memset
 
 
+cdef int type_of_x(ptrdiff_t itemsize) noexcept:
+    return FROM_FLOAT if itemsize == 4 else FROM_DOUBLE if itemsize == 8 else FROM_UINT8
+
+
 cdef int look_at_model(
     linear_job *job, object X, object W, object rows, object shift, object scale, object bias
 ) except -1:
@@ -36,8 +40,7 @@ cdef int look_at_model(
             job.x_stride[k] = seen.stride[k] * seen.itemsize
         job.N = seen.shape[0]
         wide = max(itemsize, seen.itemsize)
-    job.x_type = FROM_FLOAT if seen.itemsize == 4 else FROM_DOUBLE if seen.itemsize == 8 else \
-        FROM_UINT8
+    job.x_type = type_of_x(seen.itemsize)
     job.shift, job.scale = vector(shift, job.D, wide), vector(scale, job.D, wide)
     job.bias = vector(bias, job.C, itemsize)
     if rows is not None:
@@ -63,13 +66,21 @@ cdef void sparse_double(const void *job, int stage, ptrdiff_t unit, char *scratc
     sparse_unit_f64(<const linear_job *> job, stage, unit, scratch)
 
 
+cdef void tiles_float(const void *job, int stage, ptrdiff_t unit, char *scratch) noexcept nogil:
+    tiles_unit_f32(<const linear_job *> job, stage, unit, scratch)
+
+
+cdef void tiles_double(const void *job, int stage, ptrdiff_t unit, char *scratch) noexcept nogil:
+    tiles_unit_f64(<const linear_job *> job, stage, unit, scratch)
+
+
 cdef void *run_linear(linear_job *job, int itemsize, int n_threads) except NULL:
     """One pass. Returns its work space, which the caller frees when it has read the sums in it."""
     cdef bint is_float = itemsize == sizeof(float)
     cdef errand what
     cdef size_t scratch = plan_linear_f32(job) if is_float else plan_linear_f64(job)
     cdef bint predicts = job.labels is not NULL or job.proba.data is not NULL
-    cdef ptrdiff_t pieces = (job.D + FEATURES - 1) // FEATURES
+    cdef ptrdiff_t pieces = job.pieces
     cdef ptrdiff_t merges = 0 if predicts else pieces
     cdef ptrdiff_t columns = job.C if job.v is NULL else 2 * job.C
     cdef size_t row = padded(job.ld * itemsize), wt = columns * row, affine = 4 * row
@@ -108,7 +119,7 @@ cdef void *run_linear(linear_job *job, int itemsize, int n_threads) except NULL:
 cdef void *run_sparse(linear_job *job, object X, int itemsize, int n_threads) except NULL:
     """As run_linear, for CSR rows."""
     cdef bint predicts = job.labels is not NULL or job.proba.data is not NULL
-    cdef ptrdiff_t round = 0, pieces = (job.D + FEATURES - 1) // FEATURES
+    cdef ptrdiff_t round = 0, pieces = job.pieces
     cdef ptrdiff_t gradients = 0 if predicts else n_threads, merges = 0 if predicts else pieces
     cdef bint is_float = itemsize == sizeof(float)
     cdef errand what
@@ -153,9 +164,58 @@ cdef void *run_sparse(linear_job *job, object X, int itemsize, int n_threads) ex
     return base
 
 
+cdef void *run_tiles(linear_job *job, int itemsize, int n_threads) except NULL:
+    """As run_linear, for many classes."""
+    cdef bint is_float = itemsize == sizeof(float)
+    cdef errand what
+    cdef size_t scratch = plan_tiles_f32(job) if is_float else plan_tiles_f64(job)
+    cdef ptrdiff_t b, strips = job.block * itemsize // 64, copies = job.tiles
+    cdef ptrdiff_t gradients = 0 if job.dw is NULL else job.tiles
+    cdef size_t wt = 0 if job.wt is not NULL else job.D * padded(job.C * itemsize)
+    cdef size_t dw = 0 if job.dw is NULL or job.slot_dw is not NULL else (
+        job.D * padded(job.C * itemsize)
+    )
+    cdef size_t x = job.block * job.ld * itemsize, g = job.block * job.lds * itemsize
+    cdef size_t turned = 0 if job.dw is NULL else job.D * job.block * itemsize
+    cdef size_t doubles = padded(
+        (job.models + job.C + job.tiles + job.block * job.models) * sizeof(double)
+    )
+    cdef void *base = NULL
+    cdef char *memory = NULL
+    memory = allocate(wt + dw + x + turned + g + doubles + scratch * n_threads, &base)
+    if wt:
+        job.wt, memory = memory, memory + wt
+    else:
+        copies = 0
+    if dw:
+        job.slot_dw, memory = memory, memory + dw
+    job.x_rows, memory = memory, memory + x
+    job.x_turned, memory = memory, memory + turned
+    job.g, memory = memory, memory + g
+    job.slot_loss = <double *> memory
+    job.slot_dbias = job.slot_loss + job.models
+    job.square_sums = job.slot_dbias + job.C
+    job.block_loss = job.square_sums + job.tiles
+    memory += doubles
+    memset(job.slot_loss, 0, job.models * sizeof(double))
+    what.work = tiles_float if is_float else tiles_double
+    what.job, what.scratch, what.each, what.n_threads = job, memory, scratch, n_threads
+    with nogil:
+        share_out(&what, PREPARE, 0, copies)
+        for b in range(job.blocks):
+            share_out(&what, ROWS, b * strips, (b + 1) * strips)
+            share_out(&what, SCORES, b * job.tiles, (b + 1) * job.tiles)
+            share_out(&what, KEEP, b * job.block, (b + 1) * job.block)
+            share_out(&what, GRADIENT, b * gradients, (b + 1) * gradients)
+    return base
+
+
 cdef void *run_pass(linear_job *job, object X, int itemsize, int n_threads) except NULL:
+    job.pieces = (job.D + FEATURES - 1) // FEATURES
     if isinstance(X, tuple):
         return run_sparse(job, X, itemsize, n_threads)
+    if in_tiles_f32(job) if itemsize == sizeof(float) else in_tiles_f64(job):
+        return run_tiles(job, itemsize, n_threads)
     return run_linear(job, itemsize, n_threads)
 
 
@@ -211,7 +271,7 @@ def linear_loss_grad(
     job.reg, job.normalizers = reg, &normalizer
     base = run_pass(&job, X, itemsize, n_threads)
     add_slots(&job, itemsize, to_bias)
-    for i in range((job.D + FEATURES - 1) // FEATURES):
+    for i in range(job.pieces):
         squares += job.square_sums[i]
     total = job.slot_loss[0] / normalizer + 0.5 * reg * squares
     free(base)
@@ -306,11 +366,15 @@ def linear_predictions(
     object scale,
     object bias,
     object labels,                  # OUT (n_rows) int64: class of the largest score; or None
+    object best,                    # OUT (n_rows, k) probabilities of labels (n_rows, k), or None
     object proba,                   # OUT (n_rows, n_classes) softmax of the scores, or None
     int n_threads,
 ):
     cdef linear_job job
+    cdef view seen
     cdef int itemsize = look_at_model(&job, X, W, rows, shift, scale, bias)
-    job.labels = <int64_t *> vector(labels, job.N, sizeof(int64_t))
+    see(best, &seen)
+    job.k, job.best = seen.shape[1], seen.data
+    job.labels = <int64_t *> vector(labels, job.N * max(job.k, 1), sizeof(int64_t))
     job.proba.data = matrix(proba, job.N, job.C, itemsize, job.proba.stride)
     free(run_pass(&job, X, itemsize, n_threads))

@@ -87,13 +87,6 @@ INLINE vec FN(all_beyond)(const real *z, ptrdiff_t sz, const real *b, ptrdiff_t 
     return across ? FN(splat)(FN(lane_sum)(sum)) : sum;
 }
 
-INLINE int FN(any)(ivec mask) {
-    uint64_t part[VEC_BYTES / 8], any = 0;
-    memcpy(part, &mask, sizeof mask);
-    for (int k = 0; k < VEC_BYTES / 8; k++) any |= part[k];
-    return any != 0;
-}
-
 INLINE vec FN(sign)(vec x) { /* NaN of NaN */
     vec one = FN(splat)(1), sign = FN(keep)(x > 0, one) - FN(keep)(x < 0, one);
     return FN(select)(x == x, sign, x);

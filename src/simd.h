@@ -112,6 +112,22 @@ INLINE vec FN(select)(ivec mask, vec a, vec b) {
 /* mask ? a : 0 */
 INLINE vec FN(keep)(ivec mask, vec a) { return (vec)((ivec)a & mask); }
 
+/* whether any lane of a mask is set */
+INLINE int FN(any)(ivec mask) {
+#if defined(__AVX512F__)
+    return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask) != 0;
+#elif defined(__AVX__)
+    return !_mm256_testz_si256((__m256i)mask, (__m256i)mask);
+#elif defined(__SSE2__)
+    return _mm_movemask_epi8((__m128i)mask) != 0;
+#else
+    uint64_t part[VEC_BYTES / 8], all = 0;
+    memcpy(part, &mask, sizeof part);
+    for (int k = 0; k < VEC_BYTES / 8; k++) all |= part[k];
+    return all != 0;
+#endif
+}
+
 /* The larger of two; b, if either is NaN. Compilers do not find the processor's own instruction,
    which does just that, from select(a > b, a, b). */
 INLINE vec FN(larger)(vec a, vec b) {

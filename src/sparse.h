@@ -349,9 +349,7 @@ static void FN(sparse_block)(const linear_job *job, ptrdiff_t block, char *scrat
     FN(lay_out)(job, scratch, &desk);
     for (int model = 0; model < FN(score_models)(job); model++)
         FN(sparse_scores)(job, first, rows, model, s, &desk);
-    if (job->labels) FN(block_labels)(job, first, rows, &desk);
-    if (job->proba.data) FN(block_proba)(job, first, rows, &desk);
-    if (job->labels || job->proba.data) return;
+    if (FN(block_predictions)(job, first, rows, &desk)) return;
     job->block_loss[in_round] = 0;
     if (job->v)
         FN(block_curvature)(job, first, rows, &desk);

@@ -50,6 +50,14 @@ def data_dir() -> Path:
 
 
 @pytest.fixture
+def a_checkpoint_each_iteration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of one every 30 seconds; not waiting for the disk."""
+    monkeypatch.setattr("csoftmax.solvers.checkpoint.SECONDS", 0)
+    monkeypatch.setattr("csoftmax.solvers.checkpoint.SHARE", 0)
+    monkeypatch.setattr("os.fsync", lambda file: None)
+
+
+@pytest.fixture
 def run_python(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run code, or a script, in a fresh interpreter, from an empty folder, with more environment.
 

@@ -17,8 +17,10 @@ def numbers(pattern, text):
 
 def test_all_are_tested():
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
+        "dask_cluster.py",
         "text.py",
         "images.py",
+        "bigger_than_memory.py",
         "soft_labels.py",
     }
 
@@ -38,12 +40,29 @@ def test_real_images(run_python, data_dir, folder, least):
     assert min(numbers(ACCURACY, out)) > least
 
 
+def test_bigger_than_memory(run_python):
+    out = run_python(EXAMPLES / "bigger_than_memory.py").stdout
+    accuracies = [float(x) for x in re.findall(r"accuracy ([\d.]+), \d+ passes", out)]
+    assert len(accuracies) >= 2
+    assert max(accuracies) - min(accuracies) < 0.002
+    assert min(accuracies) > 0.9
+
+
 def test_soft_labels(run_python):
     out = run_python(EXAMPLES / "soft_labels.py").stdout
     losses = [float(x) for x in re.findall(r"log loss of new opinions ([\d.]+)", out)]
     assert len(losses) == 4
     assert losses[1] < losses[0]
     assert losses[3] < losses[2]
+
+
+def test_dask_cluster(run_python):
+    pytest.importorskip("dask")
+    pytest.importorskip("distributed")
+    out = run_python(EXAMPLES / "dask_cluster.py", 20_000).stdout
+    assert "a worker is dead" in out
+    assert "same coefficients to the last bit: True" in out
+    assert 0.5 < numbers(r"accuracy: ([\d.]+)", out)[0] < 0.9
 
 
 def test_text(run_python, tmp_path):

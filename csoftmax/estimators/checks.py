@@ -25,6 +25,7 @@ from csoftmax.estimators.sklearn import (
     validate_data,
 )
 from csoftmax.solvers.objective import STRONGEST
+from csoftmax.sources import Source, Surveyed, named, parts, source_of
 
 Array = npt.NDArray[Any]
 
@@ -90,8 +91,54 @@ def frame_dtype(X: Any) -> np.dtype[Any]:
 
 
 def arithmetic(X: Any) -> np.dtype[Any]:
-    """The dtype of a model of X: float64 for float64, float32 for float32, uint8 and bool."""
-    return np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
+    """The dtype of a model of X: float32 for float32, uint8 and bool, else float64."""
+    narrow = X.dtype in (np.float32, np.uint8, np.bool_)
+    return np.dtype(np.float32 if narrow else np.float64)
+
+
+# ---- sources of blocks -------------------------------------------------------------------------
+
+
+def in_memory(estimator: Any, X: Any) -> None:
+    """Refuse a source that is no array, where rows are drawn from all over X."""
+    if not isinstance(X, np.ndarray) and (source := source_of(X)) is not None:
+        raise TypeError(
+            f"{source.name} is read block by block, but here {type(estimator).__name__} draws rows "
+            "from all over X: wanted an array in memory, or a memory map"
+        )
+
+
+def remember_names(estimator: Any, names: list[str] | None) -> None:
+    """Set feature_names_in_, or remove those of another fit."""
+    if names is not None:
+        estimator.feature_names_in_ = np.asarray(names, object)
+    elif hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
+
+
+def same_names(estimator: Any, source: Source) -> None:
+    """Refuse a source whose features have other names, or another order, than in the fit."""
+    known = getattr(estimator, "feature_names_in_", None)
+    if known is None or source.feature_names is None or source.feature_names == list(known):
+        return
+    given = source.feature_names
+    pairs = zip(given, known, strict=False)
+    at = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(given), len(known)))
+    seen, wanted = (repr(n[at]) if at < len(n) else "nothing" for n in (given, list(known)))
+    raise ValueError(
+        f"{source.name} has {seen} as feature {at}: wanted {wanted}, as in fit, and all "
+        f"{len(known)} features in the same order"
+    )
+
+
+def block_features(estimator: Any, X: Any) -> Any:
+    """Rows of a source, as `features` has them, without names."""
+    if X.shape[1] != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input"
+        )
+    return X
 
 
 def row_blocks(X: Any, width: int = 1) -> Iterator[slice]:
@@ -113,6 +160,11 @@ def all_finite(values: Array) -> bool:
 def finite_features(estimator: Any, X: Any) -> None:
     """Raise ValueError with the first NaN or infinity of X, if there is one."""
     if X.dtype.kind != "f":
+        return
+    if isinstance(X, Surveyed):
+        for part in parts(X):
+            with named(X, part):
+                finite_features(estimator, part.X)
         return
     for rows in row_blocks(X):
         block = X[rows]
@@ -143,11 +195,17 @@ def finite_features(estimator: Any, X: Any) -> None:
 # ---- y and the weights -------------------------------------------------------------------------
 
 
+def has_target(estimator: Any, y: Any) -> None:
+    """Refuse rows without a target."""
+    if y is None:
+        name = type(estimator).__name__
+        raise ValueError(f"This {name} estimator requires y to be passed, but the target y is None")
+
+
 def labels_or_probabilities(estimator: Any, y: Any, X: Any) -> tuple[Array, bool]:
     """The target as (N,) labels or (N, C) probabilities, and whether it is the latter."""
+    has_target(estimator, y)
     name = type(estimator).__name__
-    if y is None:
-        raise ValueError(f"This {name} estimator requires y to be passed, but the target y is None")
     checks.present("y", y)
     shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
     soft = len(shape) == 2 and shape[1] > 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from csoftmax.estimators import checks as fit_checks
-from csoftmax.estimators import parameters, training
+from csoftmax.estimators import parameters, surveys, training
 from csoftmax.estimators.callbacks import FitTask
 from csoftmax.estimators.parameters import Parameters
 from csoftmax.estimators.prediction import Predictions
@@ -28,6 +29,7 @@ from csoftmax.estimators.sklearn import (
     check_random_state,
     with_callbacks,
 )
+from csoftmax.estimators.solving import solve
 from csoftmax.estimators.training import (
     CheckedObjective,
     FitProgress,
@@ -35,7 +37,7 @@ from csoftmax.estimators.training import (
     Seen,
 )
 from csoftmax.estimators.warm_start import start
-from csoftmax.solvers import Solution, minimise, sgd
+from csoftmax.solvers import Solution
 from csoftmax.solvers.sgd import SGD, State, epoch
 
 Array = npt.NDArray[Any]
@@ -96,16 +98,21 @@ class SoftmaxClassifier(
     random_state : int, RandomState instance or None, default=None
         For solvers that draw rows.
     verbose : int, default=0
-        Above 0: print a line per iteration.
+        Above 0: print a line per iteration, which the logger "csoftmax" gets at level INFO anyway;
+        and show a bar for each pass over what is not in memory (tqdm, on a terminal).
     n_jobs : int or None, default=None
         Threads, at most. None: all that the process may use, fewer for little work; -1: the same
         (CSOFTMAX_NUM_THREADS and OMP_NUM_THREADS count); -2: all but one, and so on. The result
         does not depend on it.
     callbacks : callable or list of callables, default=None
         Each is called after an iteration with an object that has `iteration`, `loss`, `gradient`,
-        `passes`, `seconds`, `coef` and `intercept`. If one returns True, the fit ends there.
-        `set_callbacks` is for those of scikit-learn (from 1.9 on), which are told of the same
-        iterations.
+        `passes`, `seconds`, `bytes`, `coef` and `intercept`. If one returns True, the fit ends
+        there. `set_callbacks` is for those of scikit-learn (from 1.9 on), which are told of the
+        same iterations.
+    checkpoint : path-like or None, default=None
+        File in which `fit` keeps its state, every 30 seconds or so and at the end. If there is one
+        of the same data and parameters, the fit goes on from it, whatever `warm_start` says (see
+        Notes); that of another fit is refused.
 
     Attributes
     ----------
@@ -119,12 +126,12 @@ class SoftmaxClassifier(
         Iterations of the solver.
     stop_reason_ : str
         "gradient": at most `tol`; "loss": no more progress in this precision (with a warning where
-        the gradient is well above `tol`); "max_iter";
-        "callback"; "interrupted" (Ctrl-C, with the last iterate kept, as start for `warm_start`);
+        the gradient is well above `tol`); "max_iter"; "callback";
+        "interrupted" (Ctrl-C or an OSError, with the last iterate kept, as start for `warm_start`);
         of "sgd" also "validation" and "not finite".
     history_ : dict of lists
-        "loss" (the objective divided by C sum_i s_i), "gradient", "passes" over X and "seconds"
-        after each iteration.
+        "loss" (the objective divided by C sum_i s_i), "gradient", "passes" over X, "seconds" and
+        "bytes" of X read, after each iteration.
     n_features_in_ : int
         Features seen by `fit`.
     feature_names_in_ : (n_features_in_,) ndarray
@@ -140,6 +147,12 @@ class SoftmaxClassifier(
     Features with a mean of more than 30 standard deviations are centred inside, if there is an
     intercept, and those with a size above 1e4 or below 1e-3 scaled, as some rows show it; the
     penalty, `coef_` and `intercept_` are those of the raw X.
+
+    A fit that goes on from a checkpoint ends with the bits, and but for "seconds" the history, of
+    one that was never stopped, given the same versions and a like processor. From the checkpoint
+    of a finished fit it ends at once; or it goes on, with a smaller `tol` or larger `max_iter`,
+    which may differ. The file is a NumPy archive (.npz) without pickles. A write that fails leaves
+    the one before and raises an OSError; killed meanwhile, it leaves a file PATH.*.tmp.
 
     NaN and infinities are not looked for in advance: the first pass over X finds them.
     Not here: `penalty` as a parameter (use `l1_ratio`, and `C=numpy.inf` for none), `dual`,
@@ -176,6 +189,7 @@ class SoftmaxClassifier(
         "verbose": ["verbose"],
         "n_jobs": [Integral, None],
         "callbacks": [callable, list, tuple, None],
+        "checkpoint": [str, os.PathLike, None],
     }
 
     def __init__(
@@ -195,6 +209,7 @@ class SoftmaxClassifier(
         verbose: int = 0,
         n_jobs: int | None = None,
         callbacks: Callback | Sequence[Callback] | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
     ) -> None:
         self.C = C
         self.l1_ratio = l1_ratio
@@ -210,24 +225,27 @@ class SoftmaxClassifier(
         self.verbose = verbose
         self.n_jobs = n_jobs
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
 
     @property
     def penalty(self) -> str | None:
         """What LogisticRegression calls the penalty: "l1", "l2", "elasticnet" or None."""
         return parameters.penalty(self.C, self.l1_ratio)
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SoftmaxClassifier:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> SoftmaxClassifier:
         """Fit the model to rows X and their targets.
 
         Parameters
         ----------
-        X : (N, D) array_like, data frame or sparse
-            Features, in memory. Data frames and tensors count as the arrays that NumPy makes of
-            them: of float32 if their columns are.
-        y : (N,) or (N, n_classes) array_like
+        X : (N, D) array_like, data frame, sparse, or source of blocks
+            Features. Data frames and tensors count as the arrays that NumPy makes of them: of
+            float32 if their columns are. What is not in memory is read block by block, once more
+            than there are passes; a sample of 64 MiB stays.
+        y : (N,) or (N, n_classes) array_like, or str
             Labels of any type that sorts, or floating-point probabilities of the classes 0, 1,
-            and so on, with sum 1.
-        sample_weight : (N,) array_like, optional
+            and so on, with sum 1. The name of a column, where X is a table that is not in memory;
+            None, where the labels come with the blocks.
+        sample_weight : (N,) array_like or str, optional
             Weights of the rows, none negative.
 
         Returns
@@ -276,6 +294,7 @@ class SoftmaxClassifier(
         """
         parameters.checked(self)
         first = not hasattr(self, "coef_")
+        fit_checks.in_memory(self, X)
         X = fit_checks.features(self, X, reset=first)
         target, soft = fit_checks.labels_or_probabilities(self, y, X)
         fit_checks.no_class_weight(self.class_weight, soft=soft, partial=True)
@@ -303,15 +322,17 @@ class SoftmaxClassifier(
         return self
 
     @with_callbacks  # type: ignore[untyped-decorator]
-    def _fit(self, X: Any, y: Any, sample_weight: Any, callbacks: list[Callback]) -> Solution:
-        objective, l1, classes, seen, scaling = self._problem(X, y, sample_weight)
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, callbacks: list[Callback], **known: Any
+    ) -> Solution:
+        objective, l1, classes, seen, scaling = self._problem(X, y, sample_weight, **known)
         theta = start(self, objective, classes, scaling, warm=self.warm_start)
         model = partial(scaling.raw, fit_intercept=self.fit_intercept)
         task = FitTask(self, X, y, sample_weight, classes, partial(model, theta))
-        recorder = Recorder(model, [*callbacks, task], self.verbose > 0)
+        recorder = Recorder(model, [*callbacks, task], self.verbose)
         try:
-            solution = self._minimise(objective, theta, l1, recorder)
-        except KeyboardInterrupt:
+            solution = solve(self, objective, theta, l1, classes, recorder)
+        except (KeyboardInterrupt, OSError):
             if recorder.theta is not None:
                 n_iter = len(recorder.history["loss"])
                 solution = Solution(recorder.theta, n_iter, "interrupted")
@@ -327,26 +348,14 @@ class SoftmaxClassifier(
         task.end()
         return solution
 
-    def _minimise(
-        self, objective: CheckedObjective, theta: Array, l1: float, recorder: Recorder
-    ) -> Solution:
-        options: dict[str, Any] = {"l1": l1, "tol": self.tol, "max_iter": self.max_iter}
-        options["on_iteration"] = recorder
-        if self.solver == "sgd" or isinstance(self.solver, SGD):
-            how = self.solver if isinstance(self.solver, SGD) else SGD()
-            random = check_random_state(self.random_state)
-            if not self.max_iter:  # nothing else looks at X
-                fit_checks.finite_features(self, objective.X)
-            return sgd.minimise(objective, theta, how, random=random, **options)
-        return minimise(objective, theta, newton=self.solver == "newton-cg", **options)
-
     # ---- from parameters and data to the solver -------------------------------------------------
 
     def _problem(
         self, X: Any, y: Any, sample_weight: Any
     ) -> tuple[CheckedObjective, float, Array, Seen, Scaling]:
         """What `fit` is to minimise: a loss, and the strength of l1."""
-        X = fit_checks.features(self, X, reset=True)
+        seen = Seen()
+        X, y, sample_weight = surveys.rows(self, X, y, sample_weight, seen)
         target, soft = fit_checks.labels_or_probabilities(self, y, X)
         fit_checks.no_class_weight(self.class_weight, soft=soft, partial=False)
         if soft:
@@ -354,7 +363,6 @@ class SoftmaxClassifier(
         else:
             classes, target = training.encode(target)
         fit_checks.several(self, classes)
-        seen = Seen()
         weights = self._look(seen, X, target, classes, sample_weight)
         scaling = seen.scaling(X, self.fit_intercept)
         l2, l1 = fit_checks.penalties(self.C, self.l1_ratio, seen.weight)
@@ -369,8 +377,7 @@ class SoftmaxClassifier(
         given = fit_checks.sample_weights(sample_weight, X)
         weights = training.row_weights(self.class_weight, classes, target, given)
         seen.weight += fit_checks.total_weight(weights, X.shape[0])
-        how = {"standardize": self.standardize, "fit_intercept": self.fit_intercept}
-        seen.look(X, given, **how)
+        seen.look(self, X, given)
         return weights
 
     def _keep(self, solution: Solution, recorder: Recorder, classes: Array, seen: Seen) -> None:

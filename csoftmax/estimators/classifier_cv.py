@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -11,13 +12,15 @@ import numpy.typing as npt
 
 from csoftmax import solvers
 from csoftmax.estimators import checks as fit_checks
-from csoftmax.estimators import parameters, selection, sklearn, training
+from csoftmax.estimators import parameters, selection, sklearn, solving, surveys, training
 from csoftmax.estimators.classifier import SoftmaxClassifier
 from csoftmax.estimators.parameters import Parameters
 from csoftmax.estimators.prediction import Predictions
+from csoftmax.estimators.progress import tell
 from csoftmax.estimators.scaling import Scaling
 from csoftmax.estimators.sklearn import BaseEstimator, ClassifierMixin, Interval, StrOptions
 from csoftmax.estimators.training import CheckedObjective, Seen
+from csoftmax.solvers.checkpoint import Keeper
 from csoftmax.solvers.lockstep import Lockstep
 
 Array = npt.NDArray[Any]
@@ -74,6 +77,8 @@ class SoftmaxClassifierCV(
     random_state : int, RandomState instance or None, default=None
         As for LogisticRegressionCV: for solvers that draw rows, which the one here does not, and
         not for the folds. Those are shuffled by `cv=StratifiedKFold(shuffle=True, random_state=0)`.
+    checkpoint : path-like or None, default=None
+        As for SoftmaxClassifier, written when the models of another C are fitted.
 
     Attributes
     ----------
@@ -145,6 +150,7 @@ class SoftmaxClassifierCV(
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
+        "checkpoint": [str, os.PathLike, None],
     }
 
     def __init__(
@@ -164,6 +170,7 @@ class SoftmaxClassifierCV(
         n_jobs: int | None = None,
         verbose: int = 0,
         random_state: Any = None,
+        checkpoint: str | os.PathLike[str] | None = None,
     ) -> None:
         self.Cs = Cs
         self.l1_ratios = l1_ratios
@@ -179,22 +186,26 @@ class SoftmaxClassifierCV(
         self.n_jobs = n_jobs
         self.verbose = verbose
         self.random_state = random_state
+        self.checkpoint = checkpoint
 
     @property
     def penalty(self) -> str | None:
         """What LogisticRegressionCV calls the penalty of the best C and share of l1."""
         return parameters.penalty(self.C_, self.l1_ratio_)
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> SoftmaxClassifierCV:
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any
+    ) -> SoftmaxClassifierCV:
         """Choose C, and fit the model to rows X and their labels.
 
         Parameters
         ----------
-        X : (N, D) array_like, data frame or sparse
-            Features.
-        y : (N,) array_like
-            Labels of any type that sorts.
-        sample_weight : (N,) array_like, optional
+        X : (N, D) array_like, data frame, sparse, or source of blocks
+            Features. What is not in memory is read once for each pass, and once for each model
+            that is scored.
+        y : (N,) array_like, or str
+            Labels of any type that sorts; as for `SoftmaxClassifier.fit`.
+        sample_weight : (N,) array_like or str, optional
             Weights of the rows, none negative, in the fits and (with metadata routing: if the
             scorer requests them) in the scores.
         **params : dict
@@ -218,19 +229,24 @@ class SoftmaxClassifierCV(
         """
         parameters.options(self)
         Cs, ratios = fit_checks.inverse_strengths(self.Cs), fit_checks.l1_ratios(self.l1_ratios)
-        X = fit_checks.features(self, X, reset=True)
+        seen = Seen()
+        X, y, sample_weight = surveys.rows(self, X, y, sample_weight, seen)
         y = fit_checks.labels(self, y, X)
         classes, index = training.encode(y)
         fit_checks.several(self, classes)
         given = fit_checks.sample_weights(sample_weight, X)
         for_split, for_score = self._routed(given, params, "fit")
-        folds = list(sklearn.check_cv(self.cv, y, classifier=True).split(X, y, **for_split))
+        folds = list(
+            sklearn.check_cv(self.cv, y, classifier=True).split(surveys.like(X), y, **for_split)
+        )
         masks = fit_checks.training_masks(folds, X.shape[0])
         weights = training.row_weights(self.class_weight, classes, index, given)
-        objective, scaling = self._objective(X, index, classes, given, weights)
+        seen.look(self, X, given)
+        objective, scaling = self._objective(X, index, classes, weights, seen)
         l2, l1 = selection.penalties(Cs, ratios, masks, weights)
 
-        solutions = self._solutions(objective, masks, Cs, l2, l1)
+        keeper = self._keeper(objective, classes, Cs, ratios, len(folds))
+        solutions = self._solutions(objective, masks, Cs, l2, l1, keeper)
         thetas = np.array([solution.theta for solution in solutions])
         thetas = thetas.reshape(*l2.shape, *objective.shape).swapaxes(0, 2)
         models = self._raw(thetas, scaling)
@@ -256,7 +272,7 @@ class SoftmaxClassifierCV(
             warnings.warn(message, sklearn.ConvergenceWarning, stacklevel=2)
         return self
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any) -> float:
         """Score of predictions for X, by `scoring`.
 
         Parameters
@@ -307,20 +323,33 @@ class SoftmaxClassifierCV(
         return routed.splitter.get("split", {}), routed.scorer.score
 
     def _objective(
-        self, X: Any, index: Array, classes: Array, given: Array | None, weights: Array | None
+        self, X: Any, index: Array, classes: Array, weights: Array | None, seen: Seen
     ) -> tuple[CheckedObjective, Scaling]:
         """The loss over all rows."""
-        seen = Seen()
-        how = {"standardize": self.standardize, "fit_intercept": self.fit_intercept}
-        seen.look(X, given, **how)
         scaling = seen.scaling(X, self.fit_intercept)
         fit_checks.total_weight(weights, X.shape[0])
         objective = training.mean_loss(self, X, index, len(classes), weights, scaling)
         objective.estimator = self
         return objective, scaling
 
+    def _keeper(
+        self, objective: CheckedObjective, classes: Array, Cs: Array, ratios: Array, n_folds: int
+    ) -> Keeper | None:
+        if self.checkpoint is None:
+            return None
+        own = {"Cs": Cs.tolist(), "l1_ratios": ratios.tolist(), "the number of folds": n_folds}
+        own |= {"tol": float(self.tol), "max_iter": int(self.max_iter)}
+        problem = own | solving.common(self, objective, classes)
+        return Keeper(self.checkpoint, problem, step="C number")
+
     def _solutions(
-        self, objective: CheckedObjective, masks: Array, Cs: Array, l2: Array, l1: Array
+        self,
+        objective: CheckedObjective,
+        masks: Array,
+        Cs: Array,
+        l2: Array,
+        l1: Array,
+        keeper: Keeper | None,
     ) -> list[solvers.Solution]:
         """The models of each C, l1_ratio and fold."""
         lockstep = Lockstep(
@@ -329,11 +358,11 @@ class SoftmaxClassifierCV(
             l2.shape[1],
             tol=self.tol,
             max_iter=self.max_iter,
-            on_pass=print if self.verbose > 0 else None,
+            on_pass=lambda line: tell(line, self.verbose),
         )
         losses, grads = zip(*lockstep.found, strict=True)
         objective.check(sum(losses), np.array(grads))
-        found = {c: lockstep.minimise(l2[c], l1[c]) for c in np.argsort(Cs, kind="stable")}
+        found = lockstep.path(l2, l1, np.argsort(Cs, kind="stable").tolist(), keeper)
         return [solution for c in range(len(Cs)) for solution in found[c]]
 
     def _final(
@@ -361,8 +390,8 @@ class SoftmaxClassifierCV(
         model.classes_, model.n_features_in_ = classes, X.shape[1]
         scores = np.empty(models.shape[:3])
         for fold, (_, test) in enumerate(folds):
-            here = sklearn.check_method_params(X, for_score, test)
-            X_test, y_test = X[test], y[test]
+            X_test, test = surveys.some(X, test)
+            here, y_test = sklearn.check_method_params(surveys.like(X), for_score, test), y[test]
             for at in np.ndindex(scores.shape[1:]):
                 coef = models[fold][at]
                 model.coef_, model.intercept_ = coef[:, :-1], coef[:, -1]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +15,31 @@ from csoftmax._native.threads import default
 from csoftmax.estimators import checks as fit_checks
 from csoftmax.estimators.sklearn import UNUSED, SparseCoefMixin, check_is_fitted
 from csoftmax.functional import log_softmax
-from csoftmax.linear import linear_predict, linear_predict_proba
+from csoftmax.linear import linear_predict, linear_predict_proba, linear_top_k
+from csoftmax.over_blocks import row_results, rows_of_pairs
 from csoftmax.solvers.blas import one_blas_thread
+from csoftmax.sources import named, parts, source_of
 
 Array = npt.NDArray[Any]
+Method = TypeVar("Method", bound=Callable[..., Array])
+
+
+def of_rows(method: Method) -> Method:
+    """Have a method of checked features take X of any kind, sources of blocks too."""
+
+    @functools.wraps(method)
+    def whole(self: Any, X: Any, *, out: Array | None = None) -> Array:
+        check_is_fitted(self)
+        if (source := source_of(X)) is None:
+            return method(self, fit_checks.features(self, X, reset=False), out=out)
+        fit_checks.same_names(self, source)
+
+        def of_block(block: Any) -> Array:
+            return method(self, fit_checks.block_features(self, block))
+
+        return row_results(of_block, source, out)
+
+    return cast(Method, whole)
 
 
 class Predictions(SparseCoefMixin):  # type: ignore[misc]
@@ -44,6 +67,7 @@ class Predictions(SparseCoefMixin):  # type: ignore[misc]
         tags.input_tags.sparse = True
         return tags
 
+    @of_rows
     def predict(self, X: Any, *, out: Array | None = None) -> Array:
         """Class of the largest score of each row.
 
@@ -59,13 +83,41 @@ class Predictions(SparseCoefMixin):  # type: ignore[misc]
         (N,) ndarray
             Labels; the first in `classes_` of those with equal scores.
         """
-        X = self._features(X)
-        labels = self._result(out, (X.shape[0],), self.classes_.dtype, X)
-        W, bias = self._rows()
-        index = linear_predict(W, X, bias=bias, n_threads=fit_checks.threads(self.n_jobs))
-        fit_checks.finite_features(self, X)  # a label does not show what it was made from
-        return np.take(self.classes_, index, out=labels, mode="clip")
+        return self._labels(X, out)
 
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Share of the rows whose class is predicted.
+
+        Parameters
+        ----------
+        X : (N, D) array_like, sparse, or source of blocks
+            As for `fit`.
+        y : (N,) array_like, or str
+            Labels; as for `fit`, where X is a source of blocks.
+        sample_weight : (N,) array_like or str, optional
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+        """
+        source = source_of(X, y, sample_weight)
+        if source is None:
+            return float(super().score(X, y, sample_weight))
+        check_is_fitted(self)
+        fit_checks.same_names(self, source)
+        right = total = 0.0
+        given = (None if isinstance(name, str) else name for name in (y, sample_weight))
+        for part in parts(source, *given):
+            fit_checks.has_target(self, part.y)
+            with named(source, part):
+                hit = self._labels(fit_checks.block_features(self, part.X)) == part.y
+            weight = np.ones(len(hit)) if part.sample_weight is None else part.sample_weight
+            right += float(np.sum(weight[hit], dtype=np.float64))
+            total += float(np.sum(weight, dtype=np.float64))
+        return right / total
+
+    @of_rows
     def predict_proba(self, X: Any, *, out: Array | None = None) -> Array:
         """Probability of each class for each row.
 
@@ -83,7 +135,6 @@ class Predictions(SparseCoefMixin):  # type: ignore[misc]
         (N, n_classes) ndarray
             In the order of `classes_` and the dtype of `coef_`.
         """
-        X = self._features(X)
         W, bias = self._rows()
         proba = self._result(out, (X.shape[0], len(bias)), W.dtype, X)
         n_threads = fit_checks.threads(self.n_jobs)
@@ -93,6 +144,34 @@ class Predictions(SparseCoefMixin):  # type: ignore[misc]
             fit_checks.finite_features(self, X)
         return proba
 
+    def predict_top_k(self, X: Any, k: int) -> tuple[Array, Array]:
+        """The k likeliest classes of each row, best first, and their probabilities.
+
+        Without an array of all probabilities.
+
+        Parameters
+        ----------
+        X : (N, D) array_like, sparse, or source of blocks
+            As for `fit`.
+        k : int
+            How many classes, from 1 to all.
+
+        Returns
+        -------
+        labels : (N, k) ndarray
+            Labels; the first in `classes_` first of those with equal scores.
+        probabilities : (N, k) ndarray
+            Of these labels, as in `predict_proba`.
+        """
+        check_is_fitted(self)
+        if (source := source_of(X)) is None:
+            return self._top_k(fit_checks.features(self, X, reset=False), k)
+        fit_checks.same_names(self, source)
+        return rows_of_pairs(
+            lambda block: self._top_k(fit_checks.block_features(self, block), k), source
+        )
+
+    @of_rows
     def predict_log_proba(self, X: Any, *, out: Array | None = None) -> Array:
         """Logarithm of the probability of each class for each row.
 
@@ -110,7 +189,6 @@ class Predictions(SparseCoefMixin):  # type: ignore[misc]
         (N, n_classes) ndarray
             In the order of `classes_` and the dtype of `coef_`.
         """
-        X = self._features(X)
         n_threads = fit_checks.threads(self.n_jobs)
         coef = dense(self.coef_)
         result = self._result(out, (X.shape[0], len(self.classes_)), coef.dtype, X)
@@ -120,6 +198,7 @@ class Predictions(SparseCoefMixin):  # type: ignore[misc]
         log_softmax(result, axis=1, out=result, n_threads=n_threads)
         return result
 
+    @of_rows
     def decision_function(self, X: Any, *, out: Array | None = None) -> Array:
         """Scores X coef_' + intercept_ of each row.
 
@@ -136,7 +215,6 @@ class Predictions(SparseCoefMixin):  # type: ignore[misc]
             One score per class, in the order of `classes_`; for two classes that of the second,
             which is predicted if its score is above 0.
         """
-        X = self._features(X)
         coef = dense(self.coef_)
         n_scores = len(coef)
         shape = (X.shape[0],) if n_scores == 1 else (X.shape[0], n_scores)
@@ -144,9 +222,19 @@ class Predictions(SparseCoefMixin):  # type: ignore[misc]
         self._scores(coef, X, scores if n_scores > 1 else scores[:, None])
         return scores
 
-    def _features(self, X: Any) -> Any:
-        check_is_fitted(self)
-        return fit_checks.features(self, X, reset=False)
+    def _labels(self, X: Any, out: Array | None = None) -> Array:
+        labels = self._result(out, (X.shape[0],), self.classes_.dtype, X)
+        W, bias = self._rows()
+        index = linear_predict(W, X, bias=bias, n_threads=fit_checks.threads(self.n_jobs))
+        fit_checks.finite_features(self, X)  # a label does not show what it was made from
+        return np.take(self.classes_, index, out=labels, mode="clip")
+
+    def _top_k(self, X: Any, k: int) -> tuple[Array, Array]:
+        W, bias = self._rows()
+        n_threads = fit_checks.threads(self.n_jobs)
+        index, proba = linear_top_k(W, X, k, bias=bias, n_threads=n_threads)
+        fit_checks.finite_features(self, X)  # as for `predict`
+        return self.classes_[index], proba
 
     def _rows(self) -> tuple[Array, Array]:
         """W (D, C) and bias (C,) with one column for each class."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from csoftmax._native import checks
 from csoftmax.estimators import checks as fit_checks
-from csoftmax.solvers.blas import one_blas_thread
+from csoftmax.solvers import passes
 
 Array = npt.NDArray[Any]
 
@@ -109,36 +109,49 @@ def _look(X: Any, weights: Array | None) -> tuple[Array, Array, Array]:
         rows = rows[np.linspace(0, len(rows) - 1, n).astype(np.int64)]
     some = X[rows].astype(np.float64)
     if sparse:
-        mean, squares = _block_moments(some, np.ones(len(rows)), float(len(rows)))
+        mean, squares = _sparse_moments(some, np.ones(len(rows)), float(len(rows)))
         return mean, np.sqrt(squares / len(rows)), abs(some).max(axis=0).toarray().ravel()
     with np.errstate(over="ignore", invalid="ignore"):
         return some.mean(axis=0), some.std(axis=0), np.maximum(some.max(axis=0), -some.min(axis=0))
 
 
 class Moments:
-    """Mean and variance of the features over all rows added, in blocks of bounded memory.
+    """Mean and variance of the features over all rows added.
 
-    Blocks are merged by Chan, Golub and LeVeque's update, in float64.
+    What is added is merged by Chan, Golub and LeVeque's update, in float64.
     """
 
     def __init__(self, n_features: int) -> None:
         self.n_rows, self.weight = 0, 0.0
         self.mean, self.squares = np.zeros(n_features), np.zeros(n_features)
 
-    def add(self, X: Any, sample_weight: Array | None) -> Moments:
+    def add(self, X: Any, sample_weight: Array | None, n_threads: int | None = None) -> Moments:
         """Count these rows, too."""
+        if checks.is_sparse(X):
+            self._add_sparse(X, sample_weight)
+        else:
+            self._merge(*passes.moments(X, sample_weight, n_threads))
+        self.n_rows += X.shape[0]
+        return self
+
+    def _add_sparse(self, X: Any, sample_weight: Array | None) -> None:
+        """In blocks, whose squares are of bounded memory."""
         for rows in fit_checks.row_blocks(X):
             block = X[rows]
             weights = np.ones(block.shape[0]) if sample_weight is None else sample_weight[rows]
             total = float(weights.sum())
-            if total > 0:
-                with one_blas_thread():
-                    moments = _block_moments(block, weights, total)
-                self._merge(total, *moments)
-        self.n_rows += X.shape[0]
+            self._merge(total, *_sparse_moments(block, weights, total))
+
+    def merge(self, other: Moments) -> Moments:
+        """Count the rows of another, too."""
+        if other.weight > 0:
+            self._merge(other.weight, other.mean, other.squares)
+        self.n_rows += other.n_rows
         return self
 
     def _merge(self, weight: float, mean: Array, squares: Array) -> None:
+        if not weight > 0:
+            return
         with np.errstate(over="ignore", invalid="ignore"):  # NaN and inf are found by the loss
             share = weight / (self.weight + weight)
             difference = mean - self.mean
@@ -158,15 +171,10 @@ class Moments:
         return Scaling(self.mean.copy() if shift else None, scale)
 
 
-def _block_moments(block: Any, weights: Array, total: float) -> tuple[Array, Array]:
+def _sparse_moments(block: Any, weights: Array, total: float) -> tuple[Array, Array]:
     """Mean of a block's columns, and the sum of squares around it."""
     with np.errstate(over="ignore", invalid="ignore"):
-        if checks.is_sparse(block):
-            block = block.astype(np.float64)
-            mean = block.T @ weights / total
-            squares = block.power(2).T @ weights - mean**2 * total
-            return mean, np.maximum(squares, 0)
-        centred = block.astype(np.float64)
-        mean = weights @ centred / total
-        centred -= mean
-        return mean, weights @ np.square(centred, out=centred)
+        block = block.astype(np.float64)
+        mean = block.T @ weights / total
+        squares = block.power(2).T @ weights - mean**2 * total
+        return mean, np.maximum(squares, 0)

@@ -10,11 +10,13 @@ import numpy.typing as npt
 
 from csoftmax._native import checks
 from csoftmax.estimators import checks as fit_checks
+from csoftmax.estimators.progress import tell
 from csoftmax.estimators.scaling import Moments, Scaling, automatic
 from csoftmax.estimators.sklearn import compute_class_weight
 from csoftmax.solvers import Progress
 from csoftmax.solvers.objective import Objective
 from csoftmax.solvers.sgd import State
+from csoftmax.sources import Surveyed
 
 Array = npt.NDArray[Any]
 
@@ -38,21 +40,35 @@ def encode(y: Array) -> tuple[Array, npt.NDArray[np.int64]]:
 def row_weights(
     class_weight: Any, classes: Array, index: Array, sample_weight: Array | None
 ) -> Array | None:
-    """Weights of rows and classes together, in float64.
+    """Weights of rows and classes together, in float64."""
+    if class_weight is None:
+        return sample_weight
+    count = np.bincount(index, sample_weight, minlength=len(classes))
+    return weights_of_rows(weights_of_classes(class_weight, classes, count), index, sample_weight)
+
+
+def weights_of_classes(class_weight: Any, classes: Array, count: Array) -> Array:
+    """The factor of each class, whose rows weigh `count`.
 
     "balanced": n_rows / (n_classes * rows of the class), all counted by their weights.
     """
-    if class_weight is None:
-        return sample_weight
     if isinstance(class_weight, str):
-        count = np.bincount(index, sample_weight, minlength=len(classes))
         weight = np.zeros(len(classes))  # of a class whose rows have no weight
         np.divide(count.sum() / len(classes), count, out=weight, where=count > 0)
     else:
         weight = compute_class_weight(class_weight, classes=classes, y=classes)
         if not (np.isfinite(weight).all() and weight.min() >= 0):
             raise ValueError(f"class_weight is {class_weight!r}: wanted finite, none negative")
-    rows: Array = weight[index]
+    return np.asarray(weight, np.float64)
+
+
+def weights_of_rows(
+    factors: Array | None, index: Array, sample_weight: Array | None
+) -> Array | None:
+    """Weights of rows, times those of their classes."""
+    if factors is None:
+        return sample_weight
+    rows: Array = factors[index]
     return rows if sample_weight is None else rows * sample_weight
 
 
@@ -70,19 +86,21 @@ class Seen:
         self.view: Scaling | None = None
         self.solver: State | None = None
 
-    def look(
-        self, X: Any, sample_weight: Array | None, *, standardize: bool, fit_intercept: bool
-    ) -> None:
+    def look(self, estimator: Any, X: Any, sample_weight: Array | None) -> None:
         """Take note of the features' offsets and scales."""
-        if standardize:
-            self.moments = (self.moments or Moments(X.shape[1])).add(X, sample_weight)
-        elif self.view is None:
-            self.view = automatic(X, sample_weight, fit_intercept)
+        if isinstance(X, Surveyed):  # whose moments were added block by block
+            rows = X.sample_rows
+            X, sample_weight = X.sample, None if sample_weight is None else sample_weight[rows]
+        elif estimator.standardize:
+            self.moments = self.moments or Moments(X.shape[1])
+            self.moments.add(X, sample_weight, fit_checks.threads(estimator.n_jobs))
+        if not estimator.standardize and self.view is None:
+            self.view = automatic(X, sample_weight, estimator.fit_intercept)
 
     def scaling(self, X: Any, fit_intercept: bool) -> Scaling:
         """How the solver is to see the features of X."""
         known = self.moments.scaling(fit_intercept) if self.moments else self.view
-        return Scaling() if known is None else known.of(X)
+        return Scaling() if known is None else known.of(X.sample if isinstance(X, Surveyed) else X)
 
 
 # ---- warm start --------------------------------------------------------------------------------
@@ -132,12 +150,16 @@ class CheckedObjective(Objective):
         if self.estimator is None:
             return
         if not (np.isfinite(loss) and np.isfinite(grad).all()):
-            fit_checks.finite_features(self.estimator, self.X)
+            self.finite_features()
             raise ValueError(
                 "the loss or its gradient is not finite at the start, though X is: its values "
                 f"are too large for {self.dtype}. Scale them, or use standardize=True."
             )
         self.estimator = None
+
+    def finite_features(self) -> None:
+        """Raise ValueError that says where X is not finite, if it is not."""
+        fit_checks.finite_features(self.estimator, self.X)
 
 
 def mean_loss(
@@ -186,12 +208,14 @@ class FitProgress:
         Passes over X so far.
     seconds : float
         Since the solver started.
+    bytes : int
+        Of X, read so far.
     coef, intercept : ndarray
         The model after this iteration, made when asked for.
     """
 
     def __init__(self, progress: Progress, model: Callable[[], tuple[Array, Array]]) -> None:
-        self.iteration, self.loss, self.gradient, self.passes, self.seconds = progress
+        self.iteration, self.loss, self.gradient, self.passes, self.seconds, self.bytes = progress
         self._model = model
 
     @property
@@ -207,7 +231,8 @@ class FitProgress:
     def __str__(self) -> str:
         return (
             f"iteration {self.iteration:5d}  loss {self.loss:.9g}  gradient {self.gradient:.3e}  "
-            f"passes {self.passes:g}  {self.seconds:.3f} s"
+            f"passes {self.passes:g}  {self.bytes / 1e6 / max(self.seconds, 1e-9):.0f} MB/s  "
+            f"{self.seconds:.3f} s"
         )
 
 
@@ -218,12 +243,12 @@ class Recorder:
         self,
         model: Callable[[Array], tuple[Array, Array]],
         callbacks: Sequence[Callable[[FitProgress], Any]],
-        verbose: bool,
+        verbose: int,
     ) -> None:
         self.model, self.callbacks, self.verbose = model, callbacks, verbose
         self.theta: Array | None = None
         self.history: dict[str, list[float]] = {
-            name: [] for name in ("loss", "gradient", "passes", "seconds")
+            name: [] for name in ("loss", "gradient", "passes", "seconds", "bytes")
         }
 
     def __call__(self, theta: Array, progress: Progress) -> bool:
@@ -232,8 +257,7 @@ class Recorder:
         for name, values in self.history.items():
             values.append(float(getattr(progress, name)))
         line = FitProgress(progress, lambda: self.model(theta))
-        if self.verbose:
-            print(line)
+        tell(line, self.verbose)
         answers = [callback(line) for callback in self.callbacks]
         return any(answers)
 

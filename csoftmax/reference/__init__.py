@@ -21,6 +21,7 @@ from csoftmax.reference._course import (
 from csoftmax.reference._linear import (
     linear_predict,
     linear_predict_proba,
+    linear_top_k,
     softmax_hvp,
     softmax_loss,
     svm_loss,
@@ -44,6 +45,7 @@ __all__ = [
     "cross_entropy_with_grad",
     "linear_predict",
     "linear_predict_proba",
+    "linear_top_k",
     "log_softmax",
     "logsumexp",
     "multiclass_hinge",

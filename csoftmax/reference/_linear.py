@@ -146,6 +146,32 @@ def linear_predict_proba(
     return softmax(_scores(W, X, bias, rows, shift, scale), axis=1)
 
 
+def linear_top_k(
+    W: ArrayLike,
+    X: ArrayLike,
+    k: int,
+    *,
+    bias: ArrayLike | None = None,
+    rows: ArrayLike | None = None,
+    shift: ArrayLike | None = None,
+    scale: ArrayLike | None = None,
+) -> tuple[NDArray[np.intp], Array]:
+    """Return the k classes of the largest scores of each row, best first, and their probabilities.
+
+    Of equal scores the lower label comes first, and a NaN wins over every number.
+
+    Examples
+    --------
+    >>> labels, probabilities = linear_top_k([[0.0, 1.0, 1.0]], [[1.0], [0.0]], 2)
+    >>> print(labels, probabilities[1].round(3))
+    [[1 2]
+     [0 1]] [0.333 0.333]
+    """
+    Z = _scores(W, X, bias, rows, shift, scale)
+    best = np.lexsort((-Z, ~np.isnan(Z)), axis=1)[:, :k]  # stable, the last key first
+    return best, np.take_along_axis(softmax(Z, axis=1), best, axis=1)
+
+
 def _scores(
     W: ArrayLike,
     X: ArrayLike,

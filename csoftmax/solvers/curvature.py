@@ -24,11 +24,12 @@ from __future__ import annotations
 import functools
 import math
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from csoftmax.solvers.blas import dpotrf, dpotrs, one_blas_thread, spotrf, spotri, spotrs
+from csoftmax.solvers.checkpoint import Saved
 from csoftmax.solvers.objective import Array, Objective
 from csoftmax.solvers.vectors import LARGE
 
@@ -77,11 +78,29 @@ class Curvature(Protocol):
     def solve(self, grad: Array) -> Array:
         """P^-1 grad."""
 
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+
+    def restore(self, saved: Saved) -> None:
+        """Take a state."""
+
+
+class _MadeAnew:
+    """A curvature that `update` makes from X and theta alone: a checkpoint keeps nothing of it."""
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {}
+
+    def restore(self, saved: Saved) -> None:
+        """Take a state."""
+
 
 def curvature_of(objective: Objective) -> Curvature:
     """The approximation that suits an objective."""
     D, K = objective.shape
-    if objective.n_rows * (D * max(2, K)) ** 2 <= EXACT:
+    everything = objective.at_hand.n_rows == objective.n_rows
+    if everything and objective.n_rows * (D * max(2, K)) ** 2 <= EXACT:
         return Exact(objective)
     if objective.is_sparse and D > NARROW:
         return Diagonal(objective)
@@ -89,10 +108,10 @@ def curvature_of(objective: Objective) -> Curvature:
 
 
 def _draw_rows(objective: Objective, n: int, random: np.random.Generator) -> tuple[Array, Array]:
-    """About n rows in order, all alike, and their sample weights."""
-    N = objective.n_rows
+    """About n rows of those at hand, in order, all alike, and their sample weights."""
+    N = objective.at_hand.n_rows
     rows = np.arange(N) if n >= N else np.sort(random.choice(N, n, replace=False, shuffle=False))
-    return rows, objective.weights(rows)
+    return rows, objective.at_hand.weights(rows)
 
 
 def _draw_by_weight(weight: Array, n: int, random: np.random.Generator) -> tuple[Array, Array]:
@@ -127,19 +146,20 @@ def _ridge(objective: Objective, diagonal: Array, n: int, floor: float = FLOOR) 
     return ridge
 
 
-class Exact:
+class Exact(_MadeAnew):
     """The Hessian itself, where data are so few that it costs less than the calls around it."""
 
     pairs = 0
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
+        self.squares: Array = np.empty((0, 0))
 
     def _set_up(self) -> None:
         objective, (D, K) = self.objective, self.objective.shape
         self.rows = np.arange(objective.n_rows)
-        x = objective.features(self.rows, np.float64)
-        x *= np.sqrt(objective.weights(self.rows) / objective.n_rows)[:, None]
+        x = objective.at_hand.features(self.rows, np.float64)
+        x *= np.sqrt(objective.at_hand.weights(self.rows) / objective.n_rows)[:, None]
         size = np.sqrt(np.square(x).sum(axis=0))
         unit = 1 / np.where(size > 0, size, 1)  # features of any scale
         x *= unit
@@ -152,16 +172,16 @@ class Exact:
 
     def update(self, theta: Array, iteration: int) -> None:
         """The Hessian at theta."""
-        if iteration == 0:
+        if not len(self.squares):
             self._set_up()
         D, K = self.objective.shape
-        p = self.objective.proba(theta, self.rows)
+        p = self.objective.at_hand.proba(theta, self.rows)
         # Between classes diag(p) - p p', and in the direction without curvature, which gradients
         # do not have, that of 1 / K.
         between = (1.0 / K**2 if K > 1 else 0.0) - p[:, :, None] * p[:, None, :]
         between = between.reshape(-1, K * K)
         between[:, :: K + 1] += p
-        hessian = (between.T @ self.squares).reshape(K, K, D, D).transpose(0, 2, 1, 3)
+        hessian: Array = (between.T @ self.squares).reshape(K, K, D, D).transpose(0, 2, 1, 3)
         hessian = hessian.reshape(K * D, K * D)
         diagonal = hessian.ravel()[:: K * D + 1]
         diagonal *= 1 + RIDGE_EXACT
@@ -201,10 +221,22 @@ class Blocks:
             n = max(MIN_ROWS, REFRESH[iteration] * self.objective.shape[0])
             self._sample(self._draw(theta, n), n)
 
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        random = self.random.bit_generator.state
+        return {"since": self.since, "inverse": self.inverse, "random": random}
+
+    def restore(self, saved: Saved) -> None:
+        """Take a state."""
+        D, K = self.objective.shape
+        saved.set_random("random", self.random)
+        self.since = saved.number("since", int)
+        self.inverse = saved.array("inverse", ((1, D, D), np.float32), ((K, D, D), np.float32))
+
     def _draw(self, theta: Array, n: int) -> list[tuple[Array, Array]]:
         """For each block about n rows, and their weights in the curvature at theta."""
         rows, weight = _draw_rows(self.objective, CANDIDATES, self.random)
-        proba = self.objective.proba(theta, rows)
+        proba = self.objective.at_hand.proba(theta, rows)
         curvature = proba * (1 - proba) * weight[:, None]
         if not self.per_class:
             curvature = curvature.mean(axis=1, keepdims=True)
@@ -231,7 +263,7 @@ class Blocks:
         block[...] = 0
         for at in range(0, len(rows), MIN_ROWS):
             some = slice(at, at + MIN_ROWS)
-            A = _scale_rows(self.objective.features(rows[some]), weight[some])
+            A = _scale_rows(self.objective.at_hand.features(rows[some]), weight[some])
             block += A.T @ A  # not SciPy's ssyrk: that lets no other thread work
         diagonal = block.diagonal().astype(np.float64)
         diagonal += _ridge(self.objective, diagonal, n)
@@ -254,7 +286,7 @@ class Blocks:
         return np.ascontiguousarray(step, grad.dtype)
 
 
-class Wide:
+class Wide(_MadeAnew):
     """Boehning's bound of many features from n rows, inverted by products of n x n.
 
     (U + A'A)^-1 = U^-1 - U^-1 A' (I + A U^-1 A')^-1 A U^-1        U diagonal (Woodbury)
@@ -264,14 +296,15 @@ class Wide:
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
+        self.rows = np.empty((0, 0), np.float32)
 
     def update(self, theta: Array, iteration: int) -> None:
-        """The bound. Later curvature saved no pass (CIFAR-10, C = 1 and 0.01)."""
-        if iteration:
+        """The bound, once. Later curvature saved no pass (CIFAR-10, C = 1 and 0.01)."""
+        if len(self.rows):
             return
         rows, weight = _draw_rows(self.objective, WIDE_ROWS, np.random.default_rng(0))
         weight *= _bound(self.objective) / len(rows)
-        A = _scale_rows(self.objective.features(rows), weight)
+        A = _scale_rows(self.objective.at_hand.features(rows), weight)
         ridge = _ridge(self.objective, np.einsum("nd,nd->d", A, A), len(A), FLOOR_WIDE)
         self.unit = (1 / np.sqrt(ridge)).astype(np.float32)[:, None]
         A *= self.unit.T
@@ -309,7 +342,7 @@ class Diagonal:
         n = min(CANDIDATES, max(MIN_ROWS, SAMPLED // K))
         rows, weight = _draw_rows(objective, n, self.random)
         if theta.any():
-            chances = objective.proba(theta, rows)
+            chances = objective.at_hand.proba(theta, rows)
         else:  # all classes are alike
             chances = np.full((len(rows), 1), 1 / objective.n_classes, theta.dtype)
         K = chances.shape[1]
@@ -318,7 +351,7 @@ class Diagonal:
         @functools.lru_cache(1)  # a second look at the only columns is free
         def diagonal(at: int) -> Array:
             p = chances[:, at : at + width].astype(np.float64)
-            return objective.mean_squares(rows, p * (1 - p) * weight[:, None])
+            return objective.at_hand.mean_squares(rows, p * (1 - p) * weight[:, None])
 
         total, most = 0.0, np.zeros((D, 1))
         for at in range(0, K, width):
@@ -333,6 +366,16 @@ class Diagonal:
         for at in range(0, K, width):
             some = np.sqrt(largest / (diagonal(at) + ridge)) / largest
             self.inverse[:, at : at + width] = some
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {"inverse": self.inverse, "random": self.random.bit_generator.state}
+
+    def restore(self, saved: Saved) -> None:
+        """Take a state."""
+        D, K = self.objective.shape
+        saved.set_random("random", self.random)
+        self.inverse = saved.array("inverse", ((D, 1), np.float32), ((D, K), np.float32))
 
     def solve(self, grad: Array) -> Array:
         """P^-1 grad."""

@@ -7,15 +7,18 @@ minimises one model (loop.py), and another many that share each pass over X (loc
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from csoftmax.solvers.checkpoint import Saved
 from csoftmax.solvers.curvature import Curvature
 from csoftmax.solvers.vectors import (
     Array,
     as_kept,
     dot,
+    kept_dtype,
     products,
     weighted_sum,
     without_mean,
@@ -70,6 +73,19 @@ class Pairs:
         """Have them as of parameters in another dtype."""
         self.steps = [as_kept(step, dtype) for step in self.steps]
         self.changes = [as_kept(change, dtype) for change in self.changes]
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        names = ("steps", "changes", "products", "along")
+        return {name: getattr(self, name) for name in names}
+
+    def restore(self, saved: Saved, theta: Array) -> None:
+        """Take a state, of parameters like theta."""
+        kind = (theta.shape, kept_dtype(theta.size, theta.dtype))
+        self.steps, self.changes = saved.arrays("steps", kind), saved.arrays("changes", kind)
+        n = len(self.changes)
+        self.products = saved.array("products", ((n, n), np.float64))
+        self.along = saved.array("along", ((len(self.steps),), np.float64))
 
 
 class LBFGS:
@@ -133,6 +149,29 @@ class LBFGS:
         theta = self.trial if self.theta is None else self.theta
         self.trial, self.theta, self.stuck = theta.astype(dtype), None, False
         self.pairs.convert(dtype)
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps, after `tell` was True."""
+        names = ("theta", "loss", "grad", "iteration", "stuck")
+        parts = {"pairs": self.pairs.state(), "curvature": self.curvature.state()}
+        return {name: getattr(self, name) for name in names} | parts
+
+    def restore(self, saved: Saved) -> None:
+        """Take a state; `propose` is next."""
+        shape = self.trial.shape
+        kinds = (shape, self.curvature.objective.dtype), (shape, np.float32)
+        self.theta = self.trial = theta = saved.array("theta", *kinds)
+        self.loss, self.grad = (
+            saved.number("loss", float),
+            saved.array("grad", (shape, theta.dtype)),
+        )
+        self.iteration, self.stuck = saved.number("iteration", int), saved.number("stuck", bool)
+        self.pairs.restore(saved.part("pairs"), theta)
+        self.curvature.restore(saved.part("curvature"))
+
+    def is_at(self, loss: float, grad: Array) -> bool:
+        """Whether `tell` was told these of the last iterate, to the last bit."""
+        return loss == self.loss and np.array_equal(grad, self.grad)
 
     def _at(self, step: float) -> Array:
         assert self.theta is not None

@@ -11,10 +11,12 @@ import copy
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
 from csoftmax.solvers.blas import one_blas_thread
+from csoftmax.solvers.checkpoint import Keeper, Saved
 from csoftmax.solvers.curvature import Curvature, Diagonal, curvature_of
 from csoftmax.solvers.lbfgs import LBFGS
 from csoftmax.solvers.loop import Solution, Stop
@@ -125,6 +127,10 @@ class Model:
         return self.stop.solution(self.steps, self.stop_reason)
 
 
+def _as_dicts(found: Sequence[Found]) -> list[dict[str, Any]]:
+    return [{"loss": loss, "grad": grad} for loss, grad in found]
+
+
 def _aim(model: Model) -> None:
     with one_blas_thread():
         model.steps.aim()
@@ -216,6 +222,56 @@ class Lockstep:
         self.found = [model.found for model in models]
         self.thetas = [model.solution.theta for model in models]
         return [model.solution for model in models]
+
+    def path(
+        self, l2: Array, l1: Array, order: Sequence[int], keeper: Keeper | None = None
+    ) -> dict[int, list[Solution]]:
+        """The solutions of `minimise(l2[c], l1[c])` for each c in this order, from zeros on.
+
+        With a keeper there is a checkpoint after one or more of them, from which it goes on.
+        """
+        first = self.found[: self.n_masks]
+        solutions: list[list[Solution]] = []
+        if keeper and (saved := keeper.saved()):
+            solutions = self._restore(saved, first)
+            saved.forget()
+        for c in order[len(solutions) :]:
+            solutions.append(self.minimise(l2[c], l1[c]))
+            done = len(solutions)
+            if keeper and keeper.due(done, last=done == len(order)):
+                all_of = [[solution._asdict() for solution in each] for each in solutions]
+                found = {"first": _as_dicts(first), "found": _as_dicts(self.found)}
+                keeper.write(done, {"solutions": all_of, **found})
+        return dict(zip(order, solutions, strict=True))
+
+    def _restore(self, saved: Saved, first: Sequence[Found]) -> list[list[Solution]]:
+        """Take the state of a checkpoint, if it is of these data; return the solutions in it."""
+        kind = (self.thetas[0].shape, self.thetas[0].dtype)
+        n_models, n_done = len(self.thetas), saved.number("iteration", int)
+
+        def found(name: str, n: int) -> list[Found]:
+            parts = saved.parts(name, n)
+            return [(each.number("loss", float), each.array("grad", kind)) for each in parts]
+
+        for here, there in zip(first, found("first", len(first)), strict=True):
+            if here[0] != there[0] or not np.array_equal(here[1], there[1]):
+                raise saved.other_data()
+        self.found = found("found", n_models)
+        models = [saved.parts(f"solutions.{c}", n_models) for c in range(n_done)]
+        solutions = [
+            [
+                Solution(
+                    each.array("theta", kind),
+                    each.number("n_iter", int),
+                    each.number("stop_reason", str),
+                    each.number("far", bool),
+                )
+                for each in of_c
+            ]
+            for of_c in models
+        ]
+        self.thetas = [solution.theta for solution in solutions[-1]]
+        return solutions
 
     def _group(self, thetas: Sequence[Array], l2: Array, l1: Array) -> Group:
         objective = copy.copy(self.stack.objective)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from csoftmax.solvers.blas import one_blas_thread
+from csoftmax.solvers.checkpoint import Keeper, Saved
 from csoftmax.solvers.curvature import Diagonal, Exact, curvature_of
 from csoftmax.solvers.lbfgs import LBFGS
 from csoftmax.solvers.newton import NewtonCG
@@ -35,6 +36,7 @@ class Progress(NamedTuple):
     gradient: float  #: largest element of the gradient, of the penalties too
     passes: float  #: over the data, so far
     seconds: float  #: since the start
+    bytes: int  #: of X, read so far
 
 
 class Solution(NamedTuple):
@@ -61,12 +63,16 @@ class Stop:
 
     def reason(self, steps: LBFGS, gradient: float) -> str:
         """As `Solution.stop_reason`; empty to go on."""
-        since = 0 if steps.loss < self.lowest or gradient < self.smallest else self.since + 1
+        lower = steps.loss < self.lowest or gradient < self.smallest
+        self.since = 0 if lower else self.since + 1
         self.lowest, self.smallest = min(self.lowest, steps.loss), min(self.smallest, gradient)
-        self.since = since
+        return self.last_reason(steps, gradient)
+
+    def last_reason(self, steps: LBFGS, gradient: float) -> str:
+        """The same once more, of the same iteration."""
         if gradient <= self.tol:
             return "gradient"
-        if steps.stuck or since == self.patience:
+        if steps.stuck or self.since == self.patience:
             return "loss"
         return "max_iter" if steps.iteration >= self.max_iter else ""
 
@@ -78,6 +84,25 @@ class Stop:
         )
         theta = steps.theta.astype(self.objective.dtype, copy=False)
         return Solution(theta, steps.iteration, reason, far)
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {"lowest": self.lowest, "smallest": self.smallest, "since": self.since}
+
+    def restore(self, saved: Saved) -> None:
+        """Take a state."""
+        self.lowest, self.smallest = saved.number("lowest", float), saved.number("smallest", float)
+        self.since = saved.number("since", int)
+
+
+def _solver(objective: Objective, theta: Array, newton: bool, l1: float) -> LBFGS:
+    """The one for this penalty, about to begin at theta."""
+    if l1:
+        metric = Diagonal(objective)
+        return OrthantLBFGS(theta, metric, objective.strength(l1, 1), objective.n_features)
+    if newton:
+        return NewtonCG(theta, curvature_of(objective), objective.hvp)
+    return LBFGS(theta, curvature_of(objective))
 
 
 def _goes_narrow(objective: Objective, steps: LBFGS) -> bool:
@@ -97,6 +122,22 @@ def _leads_on(steps: LBFGS, stop: Stop, arrived: bool) -> bool:
     return bool(np.isfinite(steps.loss)) and not stop.reason(steps, largest(steps.grad))
 
 
+def _state(steps: LBFGS, stop: Stop, seconds: float) -> dict[str, Any]:
+    passes = steps.curvature.objective.passes
+    parts = {"steps": steps.state(), "stop": stop.state()}
+    return {"passes": passes, "seconds": seconds, **parts}
+
+
+def _restore(steps: LBFGS, saved: Saved) -> float:
+    """Take the state of a checkpoint if it is of these data; return the seconds before it."""
+    steps.restore(saved.part("steps"))
+    objective = steps.curvature.objective
+    if not steps.is_at(*objective.loss_grad(steps.trial)):
+        raise saved.other_data()
+    objective.passes = saved.number("passes", float)
+    return saved.number("seconds", float)
+
+
 def minimise(
     objective: Objective,
     theta: Array,
@@ -106,24 +147,31 @@ def minimise(
     tol: float = 1e-4,
     max_iter: int = 1000,
     on_iteration: Callable[[Array, Progress], bool] = lambda theta, progress: False,
+    keeper: Keeper | None = None,
 ) -> Solution:
-    """Minimise an objective, and l1 sum|unit W|, from theta on, until no |gradient| > tol."""
+    """Minimise an objective, and l1 sum|unit W|, from theta on, until no |gradient| > tol.
+
+    With a keeper that has a checkpoint, it goes on from that, and theta does not count.
+    """
     start = time.perf_counter()
     if theta.shape[1] > 1 and not l1:  # the loss does not depend on it, and steps leave it
         theta = theta - theta.mean(axis=1, keepdims=True)
-    steps: LBFGS
-    if l1:
-        metric = Diagonal(objective)
-        steps = OrthantLBFGS(theta, metric, objective.strength(l1, 1), objective.n_features)
-    elif newton:
-        steps = NewtonCG(theta, curvature_of(objective), objective.hvp)
-    else:
-        steps = LBFGS(theta, curvature_of(objective))
-    narrow, reported = _goes_narrow(objective, steps), 0
-    stop = Stop(objective, tol, max_iter, NARROW_PATIENCE if narrow else PATIENCE)
-    if narrow:
+    steps = _solver(objective, theta, newton, l1)
+    saved = keeper.saved() if keeper else None
+    if saved:
+        start -= _restore(steps, saved)
+        narrow = steps.trial.dtype != objective.dtype
+    elif narrow := _goes_narrow(objective, steps):
         steps.trial = theta.astype(np.float32)
+    stop = Stop(objective, tol, max_iter, NARROW_PATIENCE if narrow else PATIENCE)
+    reported = steps.iteration
     with one_blas_thread():
+        if saved:
+            stop.restore(saved.part("stop"))
+            saved.forget()
+            if not narrow and (reason := stop.last_reason(steps, largest(steps.grad))):
+                return stop.solution(steps, reason)
+            steps.propose()
         while True:
             arrived = steps.tell(*objective.loss_grad(steps.trial))
             if narrow and not _leads_on(steps, stop, arrived):
@@ -135,12 +183,22 @@ def minimise(
                 continue
             assert steps.theta is not None
             gradient = largest(steps.grad)
+            reason = "" if narrow else stop.reason(steps, gradient)
             if steps.iteration > reported:
                 reported = steps.iteration
                 seconds = time.perf_counter() - start
-                line = Progress(steps.iteration, steps.loss, gradient, objective.passes, seconds)
+                line = Progress(
+                    steps.iteration,
+                    steps.loss,
+                    gradient,
+                    objective.passes,
+                    seconds,
+                    objective.n_bytes,
+                )
                 if on_iteration(steps.theta.astype(objective.dtype, copy=False), line):
-                    return stop.solution(steps, "callback")
-            if not narrow and (reason := stop.reason(steps, gradient)):
+                    reason = "callback"
+            if keeper and keeper.due(steps.iteration, last=bool(reason)):
+                keeper.write(steps.iteration, _state(steps, stop, time.perf_counter() - start))
+            if reason:
                 return stop.solution(steps, reason)
             steps.propose()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from csoftmax.solvers.checkpoint import Saved
 from csoftmax.solvers.curvature import Curvature
 from csoftmax.solvers.lbfgs import LBFGS
 from csoftmax.solvers.vectors import Array, dot, real, without_mean
@@ -25,6 +27,15 @@ class NewtonCG(LBFGS):
         super().__init__(theta, curvature)
         self.hvp, self.n_pairs = hvp, 0
         self.first = 0.0  # squared norm of the first gradient
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return super().state() | {"first": self.first}
+
+    def restore(self, saved: Saved) -> None:
+        """Take a state."""
+        super().restore(saved)
+        self.first = saved.number("first", float)
 
     def _direction(self) -> Array:
         """Minus the inverse Hessian times the gradient, the better the smaller the gradient is."""

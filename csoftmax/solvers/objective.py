@@ -19,6 +19,7 @@ from csoftmax._native import checks, threads
 from csoftmax.linear import linear_predict_proba, softmax_loss
 from csoftmax.solvers.passes import hvp
 from csoftmax.solvers.vectors import largest
+from csoftmax.sources import Surveyed
 
 Array = npt.NDArray[Any]
 
@@ -32,7 +33,7 @@ class Objective:
 
     Parameters
     ----------
-    X : (N, D) array or CSR
+    X : (N, D) array or CSR, or a surveyed source of blocks
     y : (N,) class indices, or (N, C) probabilities
     n_classes : int
     dtype : float32 or float64
@@ -56,6 +57,8 @@ class Objective:
         Of theta.
     passes : float
         Over X so far: a loss with its gradient counts 1, a prediction of all rows 1/2.
+    at_hand : Objective
+        Of the rows that can be drawn from: itself, or where X is a source its sample of rows.
     """
 
     def __init__(
@@ -84,11 +87,43 @@ class Objective:
         self.n_rows, self.n_features = X.shape
         self.shape = (self.n_features + fit_intercept, 1 if one_row else n_classes)
         self.passes = 0.0
+        self._sample = self._of_sample() if isinstance(X, Surveyed) else None
+
+    @property
+    def at_hand(self) -> Objective:
+        """Of the rows that can be drawn from."""
+        return self._sample or self
+
+    def _of_sample(self) -> Objective:
+        rows, weight = self.X.sample_rows, self.sample_weight
+        sample = Objective(
+            self.X.sample,
+            self.y[rows],
+            self.n_classes,
+            self.dtype,
+            fit_intercept=self.fit_intercept,
+            one_row=self.one_row,
+            sample_weight=None if weight is None else weight[rows],
+            shift=self.shift,
+            scale=self.scale,
+            n_threads=self.n_threads,
+        )
+        sample.mean_weight = self.mean_weight
+        return sample
 
     @property
     def is_sparse(self) -> bool:
         """Whether X is CSR."""
-        return checks.is_sparse(self.X)
+        return checks.is_sparse(self.at_hand.X)
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of X that have been read."""
+        if isinstance(self.X, Surveyed):
+            return int(self.X.n_bytes)
+        X = self.X
+        size = X.data.nbytes + X.indices.nbytes + X.indptr.nbytes if self.is_sparse else X.nbytes
+        return int(self.passes * size)
 
     @property
     def n_terms(self) -> float:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from csoftmax.solvers.checkpoint import Saved
 from csoftmax.solvers.curvature import Diagonal
 from csoftmax.solvers.lbfgs import ARMIJO, LBFGS, MAX_TRIALS, Pairs, two_loops
 from csoftmax.solvers.vectors import Array, dot, products, real
@@ -34,8 +37,7 @@ class OrthantLBFGS(LBFGS):
 
     def tell(self, loss: float, grad: Array) -> bool:
         """Take the loss and the gradient at `trial`, both without l1."""
-        sizes = np.abs(self.trial[: self.n_features]).sum(axis=1, dtype=np.float64, keepdims=True)
-        loss += float(np.sum(self.l1 * sizes))
+        loss = self._penalised(loss)
         if self.theta is not None:
             step = self.trial - self.theta
             if not loss <= self.loss + ARMIJO * min(dot(self.grad, step, self.n_threads), 0.0):
@@ -62,6 +64,24 @@ class OrthantLBFGS(LBFGS):
         self.side = np.where(self.theta == 0, -np.sign(self.grad), np.sign(self.theta))
         self.side[self.n_features :] = 0
         self.trial = self._cut(self.trial)
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return super().state() | {"smooth": self.smooth}
+
+    def restore(self, saved: Saved) -> None:
+        """Take a state."""
+        super().restore(saved)
+        self.smooth = saved.array("smooth", (self.grad.shape, self.grad.dtype))
+
+    def is_at(self, loss: float, grad: Array) -> bool:
+        """As of LBFGS."""
+        return self._penalised(loss) == self.loss and np.array_equal(grad, self.smooth)
+
+    def _penalised(self, loss: float) -> float:
+        """The loss at `trial`, with l1."""
+        sizes = np.abs(self.trial[: self.n_features]).sum(axis=1, dtype=np.float64, keepdims=True)
+        return loss + float(np.sum(self.l1 * sizes))
 
     def _subgradient(self) -> Array:
         assert self.theta is not None

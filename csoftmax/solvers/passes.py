@@ -1,7 +1,7 @@
-"""Passes over X that solvers make: Hessian-vector products, and many models at once.
+"""Passes over X that solvers make: Hessian-vector products, many models at once, and moments.
 
-What they share with the losses of linear.py (features, options, threads, NaN and infinities,
-memory) is said there.
+What the first two share with the losses of linear.py (features, options, threads, NaN and
+infinities, memory) is said there.
 """
 
 from __future__ import annotations
@@ -11,12 +11,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from csoftmax._native import checks, dispatch
+from csoftmax._native import checks, dispatch, threads
 from csoftmax._native.linear_data import LinearData
+from csoftmax.over_blocks import hessian_product, of_blocks, stacked_losses
 
 Array = npt.NDArray[Any]
 
+#: of one core, for the moments of a number
+NS_PER_MOMENT = 0.3
 
+
+@of_blocks(hessian_product)
 def hvp(
     W: npt.ArrayLike,
     X: npt.ArrayLike,
@@ -69,6 +74,7 @@ def hvp(
     return HV, Hvbias
 
 
+@of_blocks(stacked_losses)
 def stack_loss_grad(
     W: npt.ArrayLike,
     X: npt.ArrayLike,
@@ -128,6 +134,28 @@ def stack_loss_grad(
         data.threads(n_threads, passes=2),
     )
     return losses, dW, dbias
+
+
+def moments(
+    X: Array, sample_weight: npt.NDArray[np.float64] | None, n_threads: int | None = None
+) -> tuple[float, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The rows' weight, the features' means and the sums of squares about them, in one pass over X.
+
+        mean = sum_i w_i X_i / weight        squares = sum_i w_i (X_i - mean)**2
+
+    In float64, of dense X of any layout; float32, float64, uint8 and bool are read where they lie.
+    Weights are finite, none negative; if their sum is 0, mean and squares are 0. The error is that
+    of two looks at X, one for the mean and one for the squares about it, whatever the features'
+    offsets. NaN remains NaN, also with weight 0; infinity makes the mean infinite or NaN, and
+    squares NaN.
+    """
+    X = checks.readable(X, np.dtype(np.float64))
+    mean, squares = np.empty(X.shape[1]), np.empty(X.shape[1])
+    if sample_weight is not None:
+        sample_weight = np.ascontiguousarray(sample_weight, np.float64)
+        assert sample_weight.shape == X.shape[:1]
+    n = threads.resolve(n_threads, X.size * NS_PER_MOMENT)
+    return dispatch.kernels.moments(X, sample_weight, mean, squares, n), mean, squares
 
 
 def _row_weights(

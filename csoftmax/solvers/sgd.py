@@ -29,6 +29,7 @@ import numpy.typing as npt
 
 from csoftmax._native import checks
 from csoftmax.linear import linear_predict
+from csoftmax.solvers.checkpoint import Keeper, Saved
 from csoftmax.solvers.loop import Progress, Solution
 from csoftmax.solvers.objective import Objective
 from csoftmax.solvers.vectors import largest
@@ -106,6 +107,35 @@ class State:
         """A copy of the average; with an l1 penalty, 0 where the last iterate is."""
         return np.where(self.theta == 0, 0, self.average) if l1 else self.average.copy()
 
+    def restore(self, saved: Saved) -> None:
+        """Take the attributes, as a checkpoint has them."""
+        kind = (self.theta.shape, self.theta.dtype)
+        self.theta, self.average = saved.array("theta", kind), saved.array("average", kind)
+        self.velocity, self.squares = saved.array("velocity", kind), saved.array("squares", kind)
+        self.steps, self.rate = saved.number("steps", int), saved.number("rate", float)
+
+
+class Run:
+    """The epochs of a fit: what is the result so far, and how long it has been the best."""
+
+    def __init__(self, theta: Array, l1: float) -> None:
+        self.state = State(theta)
+        self.kept, self.best = self.state.result(l1), math.inf
+        self.n_iter = self.stalled = 0
+
+    def reason(self, options: SGD, max_iter: int) -> str:
+        """As `Solution.stop_reason`; empty to go on."""
+        if self.stalled >= options.n_iter_no_change:
+            return "validation" if options.early_stopping else "loss"
+        return "max_iter" if self.n_iter >= max_iter else ""
+
+    def restore(self, saved: Saved) -> None:
+        """Take the attributes, as a checkpoint has them."""
+        self.state.restore(saved.part("state"))
+        self.kept = saved.array("kept", (self.kept.shape, self.kept.dtype))
+        self.best = saved.number("best", float)
+        self.n_iter, self.stalled = saved.number("n_iter", int), saved.number("stalled", int)
+
 
 def epoch(
     objective: Objective,
@@ -145,37 +175,69 @@ def minimise(
     max_iter: int = 1000,
     on_iteration: Callable[[Array, Progress], bool] = lambda theta, progress: False,
     random: np.random.RandomState,
+    keeper: Keeper | None = None,
 ) -> Solution:
     """Epochs until there is no progress by `tol`.
 
+    With a keeper that has a checkpoint, it goes on from that, and theta and `random` do not count.
     `stop_reason` is "loss", "validation" (theta is then the best one seen), "max_iter", "callback",
     or "not finite": the objective overflowed or the data have NaN, and theta is that before.
     """
-    start, state = time.perf_counter(), State(theta)
+    start, run = time.perf_counter(), Run(theta, l1)
+    saved = keeper.saved() if keeper else None
+    random = saved.random("first", random) if saved else random
+    first = random.get_state(legacy=False)  # which rows are held out is drawn from it
     rows = held_out = None
     if options.early_stopping:
         rows, held_out = _split(objective.n_rows, options.validation_fraction, random)
-    kept, best, stalled, reason = state.result(l1), math.inf, 0, "max_iter"
-    n_iter = 0
-    for n_iter in range(1, max_iter + 1):
-        loss = epoch(objective, options, state, random, l1=l1, rows=rows)
-        result = state.result(l1)
+    if saved:
+        random = saved.random("random", random)
+        start -= _restore(run, objective, saved, tol)
+        saved.forget()
+    reason = run.reason(options, max_iter)
+    while not reason:
+        loss = epoch(objective, options, run.state, random, l1=l1, rows=rows)
+        run.n_iter += 1
+        result = run.state.result(l1)
         if not (math.isfinite(loss) and np.isfinite(result).all()):
-            return Solution(kept, n_iter, "not finite")
+            return Solution(run.kept, run.n_iter, "not finite")
         cost = loss if held_out is None else -_accuracy(objective, result, held_out)
-        stalled = stalled + 1 if cost > best - tol else 0
-        if held_out is None or cost < best:
-            kept = result
-        best = min(best, cost)
-        gradient = largest(state.velocity)  # of the mean of the last ones
+        run.stalled = run.stalled + 1 if cost > run.best - tol else 0
+        if held_out is None or cost < run.best:
+            run.kept = result
+        run.best = min(run.best, cost)
+        gradient = largest(run.state.velocity)  # of the mean of the last ones
         seconds = time.perf_counter() - start
-        if on_iteration(kept, Progress(n_iter, loss, gradient, objective.passes, seconds)):
-            reason = "callback"
-            break
-        if stalled >= options.n_iter_no_change:
-            reason = "loss" if held_out is None else "validation"
-            break
-    return Solution(kept, n_iter, reason, far=reason == "max_iter")
+        bytes_read = objective.n_bytes
+        line = Progress(run.n_iter, loss, gradient, objective.passes, seconds, bytes_read)
+        reason = "callback" if on_iteration(run.kept, line) else run.reason(options, max_iter)
+        if keeper and keeper.due(run.n_iter, last=bool(reason)):
+            drawn = {"first": first, "random": random.get_state(legacy=False)}
+            more = {"tol": float(tol), "seconds": time.perf_counter() - start}
+            keeper.write(run.n_iter, _state(run, objective) | drawn | more)
+    return Solution(run.kept, run.n_iter, reason, far=reason == "max_iter")
+
+
+def _state(run: Run, objective: Objective) -> dict[str, Any]:
+    """What a checkpoint keeps of a run; and the gradient, by which the data are known again."""
+    passes = objective.passes
+    loss, grad = objective.loss_grad(run.state.theta)
+    objective.passes = passes
+    values = {name: value for name, value in vars(run).items() if name != "state"}
+    return {"state": vars(run.state), "loss": loss, "grad": grad, "passes": passes, **values}
+
+
+def _restore(run: Run, objective: Objective, saved: Saved, tol: float) -> float:
+    """Take the state of a checkpoint if it is of these data; return the seconds before it."""
+    run.restore(saved)
+    loss, grad = objective.loss_grad(run.state.theta)
+    same = np.array_equal(grad, saved.array("grad", (grad.shape, grad.dtype)))
+    if not same or loss != saved.number("loss", float):
+        raise saved.other_data()
+    objective.passes = saved.number("passes", float)
+    if tol < saved.number("tol", float):  # what was no progress may be some
+        run.stalled = 0
+    return saved.number("seconds", float)
 
 
 def _step(

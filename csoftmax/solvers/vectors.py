@@ -60,9 +60,14 @@ def without_mean(step: Array) -> Array:
     return step
 
 
+def kept_dtype(size: int, dtype: npt.DTypeLike) -> npt.DTypeLike:
+    """The dtype of steps that L-BFGS remembers, of so many parameters in a dtype."""
+    return np.float32 if size >= LARGE else dtype
+
+
 def as_kept(a: Array, dtype: npt.DTypeLike) -> Array:
     """A step, as L-BFGS remembers it of parameters in this dtype."""
-    return a.astype(np.float32 if a.size >= LARGE else dtype, copy=False)
+    return a.astype(kept_dtype(a.size, dtype), copy=False)
 
 
 def largest(values: Array) -> float:

@@ -286,11 +286,11 @@ def test_partial_fit_weights():
 
 def test_history():
     model = SoftmaxClassifier().fit(X, y)
-    assert list(model.history_) == ["loss", "gradient", "passes", "seconds"]
+    assert list(model.history_) == ["loss", "gradient", "passes", "seconds", "bytes"]
     assert {len(values) for values in model.history_.values()} == {model.n_iter_[0]}
     assert model.n_iter_.shape == (1,)
     assert model.n_iter_.dtype == np.int32
-    for name, falls in (("loss", True), ("passes", False), ("seconds", False)):
+    for name, falls in (("loss", True), ("passes", False), ("seconds", False), ("bytes", False)):
         steps = np.diff(model.history_[name])
         assert (steps <= 0).all() if falls else (steps >= 0).all(), name
     assert model.stop_reason_ == "gradient"
@@ -308,8 +308,8 @@ def test_verbose(capsys):
     model = SoftmaxClassifier(verbose=1).fit(X, y)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == model.n_iter_[0]
-    number = r"[\d.e+-]+"
-    line = rf"iteration +1  loss {number}  gradient {number}  passes {number}  {number} s"
+    n = r"[\d.e+-]+"
+    line = rf"iteration +1  loss {n}  gradient {n}  passes {n}  {n} MB/s  {n} s"
     assert re.fullmatch(line, lines[0])
     SoftmaxClassifier(verbose=0).fit(X, y)
     assert capsys.readouterr().out == ""

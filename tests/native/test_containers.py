@@ -150,6 +150,8 @@ def lazy_message(kind, name, array):
 @pytest.mark.parametrize("kind", LAZY)
 @EVERY
 def test_what_is_not_in_memory(function, name, kind):
+    if name == "X" and hasattr(kind, "__getitem__"):
+        pytest.skip("its rows are read block by block")
     value = FUNCTIONS[function][name]
     arguments = FUNCTIONS[function] | {name: kind(value)}
     refused(lazy_message(kind, name, value), getattr(csoftmax, function), **arguments)
@@ -158,11 +160,12 @@ def test_what_is_not_in_memory(function, name, kind):
 @pytest.mark.parametrize("kind", LAZY)
 def test_the_course_s_classifiers(kind):
     y = ROWS["y"]
-    refused(lazy_message(kind, "X", X), Softmax().train, kind(X), y)
     refused(lazy_message(kind, "y", y), Softmax().train, X, kind(y))
-    model = Softmax()
-    model.train(X, y, num_iters=1)
-    refused(lazy_message(kind, "X", X), model.predict, kind(X))
+    if not hasattr(kind, "__getitem__"):  # else read block by block
+        refused(lazy_message(kind, "X", X), Softmax().train, kind(X), y)
+        model = Softmax()
+        model.train(X, y, num_iters=1)
+        refused(lazy_message(kind, "X", X), model.predict, kind(X))
 
 
 def test_a_scalar_that_is_not_in_memory():

@@ -36,7 +36,7 @@ class LogisticRegression(SoftmaxClassifier):
 
     _parameter_constraints = _logistic.LogisticRegression._parameter_constraints
     penalty = "deprecated"  # an argument, and not ours, which cannot be set
-    standardize, label_smoothing, callbacks = False, 0.0, None
+    standardize, label_smoothing, callbacks, checkpoint = False, 0.0, None, None
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class LogisticRegressionCV(SoftmaxClassifierCV):
 
     _parameter_constraints = _logistic.LogisticRegressionCV._parameter_constraints
     penalty = "deprecated"
-    standardize, label_smoothing = False, 0.0
+    standardize, label_smoothing, checkpoint = False, 0.0, None
 
     def __init__(
         self,

@@ -51,21 +51,30 @@ def type_name(value: Any) -> str:
 def _loader(value: Any) -> str:
     """What loads a lazy container whole, such as "[:]"; empty for all others."""
     cls = type(value)
-    pieces = any(hasattr(cls, name) for name in _PIECES)
-    if pieces and hasattr(cls, "compute") and _is_loaded_xarray(value):
+    if _is_loaded_xarray(value):
         return ""
     for method in _LOADERS:
         if callable(getattr(cls, method, None)):
             return f".{method}()"
-    if pieces and all(hasattr(value, part) for part in ("shape", "dtype", "__getitem__")):
+    if in_pieces(value):
         return "[:]" if value.shape else "[()]"
     return ""
 
 
+def in_pieces(value: Any) -> bool:
+    """Whether this is an array that reads or computes what is asked for by [a:b]."""
+    pieces = any(hasattr(type(value), name) for name in _PIECES)
+    parts = ("shape", "dtype", "__getitem__")
+    return pieces and all(hasattr(value, p) for p in parts) and not _is_loaded_xarray(value)
+
+
 def _is_loaded_xarray(value: Any) -> bool:
     """Whether this is an array of xarray, which has all of Dask's methods, that holds NumPy's."""
+    cls = type(value)
+    if not (hasattr(cls, "chunks") and hasattr(cls, "compute")):
+        return False
     # `_in_memory` knows of files, too, where an array has no chunks; xarray has no public word.
-    return getattr(value, "chunks", ()) is None and getattr(value, "_in_memory", True)
+    return value.chunks is None and getattr(value, "_in_memory", True)
 
 
 def _on_gpu(value: Any) -> bool:

@@ -39,14 +39,19 @@ def features(value: Any, W: Array) -> Array:
     """X (N, D): float32, float64 and uint8 as they are, bool as uint8, others in W's dtype."""
     X = array("X", value)
     features_shape(X.shape, W)
+    return readable(X, W.dtype)
+
+
+def readable(X: Array, dtype: np.dtype[Any]) -> Array:
+    """Features as the kernels read them: as they lie, bool as uint8; or in `dtype`, copied."""
     if X.dtype.kind == "b":
         X = X.view(np.uint8)
-    dtype, flags = X.dtype, X.flags
-    in_place = dtype.char in "fdB" and dtype.isnative and flags.aligned
+    own, flags = X.dtype, X.flags
+    in_place = own.char in "fdB" and own.isnative and flags.aligned
     # of contiguous arrays, only strides of axes of length 1, which nobody takes, may be odd
-    if in_place and (flags.forc or all(s % dtype.itemsize == 0 for s in X.strides)):
+    if in_place and (flags.forc or all(s % own.itemsize == 0 for s in X.strides)):
         return X
-    return X.astype(W.dtype)
+    return X.astype(dtype)
 
 
 def features_shape(shape: tuple[int, ...], W: Array) -> None:

@@ -1,8 +1,4 @@
-"""Losses of linear models, with their gradient in one pass over X; and the models' predictions.
-
-X is read once a call, block by block; scores and probabilities of a block live in scratch, so that
-memory beyond X and W does not grow with the number of rows.
-"""
+"""Losses of linear models, with their gradient in one pass over X."""
 
 from __future__ import annotations
 
@@ -13,6 +9,7 @@ import numpy.typing as npt
 
 from csoftmax._native import checks, dispatch
 from csoftmax._native.linear_data import LinearData
+from csoftmax.over_blocks import loss_and_gradient, of_blocks
 
 Array = npt.NDArray[Any]
 
@@ -20,6 +17,7 @@ Array = npt.NDArray[Any]
 Result = Any
 
 
+@of_blocks(loss_and_gradient)
 def softmax_loss(
     W: npt.ArrayLike,
     X: npt.ArrayLike,
@@ -55,9 +53,12 @@ def softmax_loss(
         SciPy CSR matrices and arrays, too, with values of these dtypes and int32 or int64 indices,
         which are read where they lie. Other sparse formats are converted (`X.tocsr()`), and rows
         whose indices are not sorted are sorted in a copy, at each call.
-    y : (N,) or (N, C) array_like
+        What is not in memory is read block by block, and sums over blocks are float64: memory maps
+        of more than 64 MiB, HDF5, Zarr, tables of Parquet, Arrow and Polars, functions that return
+        an iterator of blocks X, (X, y) or (X, y, sample_weight) (see `csoftmax.sources`).
+    y : (N,) or (N, C) array_like, str or None
         Class indices of any integer type (or floats that are whole), or probabilities (copied
-        if not of W's dtype).
+        if not of W's dtype). A column's name where X is a table; None where y comes with blocks.
     reg : float, optional
         Factor of the regulariser, at least 0. The bias is not regularised.
     bias : (C,) array_like, optional
@@ -91,8 +92,9 @@ def softmax_loss(
     ------
     TypeError
         For arrays that are masked, sparse (but X), complex or of objects, W of another dtype, rows
-        or sparse indices that are no integers, `out` of another dtype; for what is not in memory
-        (HDF5, Zarr, Dask, lazy data frames, a GPU's): nothing is loaded whole in silence.
+        or sparse indices that are no integers, `out` of another dtype; for what is not in memory,
+        but as X, and what can be read once only, or is in a GPU's: nothing is loaded whole in
+        silence.
     ValueError
         For shapes that do not fit, no rows, a label that is no class (its row is named), sparse
         indices that are no feature or row bounds that are none (of the rows in use), weights
@@ -108,6 +110,10 @@ def softmax_loss(
     no larger than those of NumPy's float32 matrix products. Memory: W (twice with `shift` or
     `scale`) and dW transposed, up to 64 partial gradients (16 MiB, or 8 of them), and some blocks
     of rows for each thread.
+
+    From 2048 classes and 16 MiB of W on, all threads work on the same block of up to 256 rows, and
+    W and dW are used where they lie. Memory: the block's scores (at most 52 MiB, or those of 16
+    rows), and a copy of W, or of dW, where its rows are not contiguous.
 
     For sparse X, zeros that are not stored take no part, as in SciPy's product: they do not turn
     an infinity of W into NaN. Repeated entries of a row add up. A row of dW is summed in the order
@@ -135,6 +141,7 @@ def softmax_loss(
     return _loss("cross_entropy", data, reg, label_smoothing, 0.0, out, n_threads)
 
 
+@of_blocks(loss_and_gradient)
 def svm_loss(
     W: npt.ArrayLike,
     X: npt.ArrayLike,
@@ -202,121 +209,6 @@ def svm_loss(
     """
     data = LinearData(W, X, rows, bias, shift, scale, y=y, sample_weight=sample_weight)
     return _loss("hinge", data, reg, label_smoothing, delta, out, n_threads)
-
-
-def linear_predict(
-    W: npt.ArrayLike,
-    X: npt.ArrayLike,
-    *,
-    bias: npt.ArrayLike | None = None,
-    rows: npt.ArrayLike | None = None,
-    shift: npt.ArrayLike | None = None,
-    scale: npt.ArrayLike | None = None,
-    out: npt.NDArray[np.int64] | None = None,
-    n_threads: int | None = None,
-) -> npt.NDArray[np.int64]:
-    """Class of the largest score of each row, in one pass over X and without storing the scores.
-
-        label_i = argmax_c z_ic,        Z = ((X - shift) * scale) W + bias
-
-    Parameters
-    ----------
-    W, X, bias, rows, shift, scale, n_threads
-        As for `softmax_loss`.
-    out : (N,) ndarray of int64, optional
-        Where to put the labels.
-
-    Returns
-    -------
-    (N,) ndarray of int64
-        The first of equal scores wins, and a NaN counts as the largest, as in numpy.argmax.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `softmax_loss`.
-
-    Notes
-    -----
-    Same result for any number of threads. Rounding differs from NumPy's X @ W, so that scores which
-    are equal but for it may go either way.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from csoftmax import linear_predict
-    >>> linear_predict(np.eye(3), [[0.1, 0.7, 0.2], [5.0, 1.0, 5.0]])
-    array([1, 0])
-    """
-    data = LinearData(W, X, rows, bias, shift, scale)
-    labels = data.output(out, (data.n_rows,), np.dtype(np.int64))
-    direct = labels if labels.flags.c_contiguous else np.empty(data.n_rows, np.int64)
-    _predict(data, direct, None, n_threads)
-    if direct is not labels:
-        labels[...] = direct
-    return labels
-
-
-def linear_predict_proba(
-    W: npt.ArrayLike,
-    X: npt.ArrayLike,
-    *,
-    bias: npt.ArrayLike | None = None,
-    rows: npt.ArrayLike | None = None,
-    shift: npt.ArrayLike | None = None,
-    scale: npt.ArrayLike | None = None,
-    out: Array | None = None,
-    n_threads: int | None = None,
-) -> Array:
-    """Probabilities of the classes for each row, in one pass over X and without storing the scores.
-
-        P = softmax(Z) by rows,        Z = ((X - shift) * scale) W + bias
-
-    Parameters
-    ----------
-    W, X, bias, rows, shift, scale, n_threads
-        As for `softmax_loss`.
-    out : (N, C) ndarray of W's dtype, optional
-        Where to put the probabilities; of any layout, and no part of an input.
-
-    Returns
-    -------
-    (N, C) ndarray of W's dtype
-        Each row sums to 1 but for rounding; `out`, if given.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `softmax_loss`.
-
-    Notes
-    -----
-    Same bits for any number of threads. NaN and infinities as in `softmax`: a row with a NaN score,
-    or whose largest score is infinite, is NaN. Memory beyond the result: some blocks of rows.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from csoftmax import linear_predict_proba
-    >>> linear_predict_proba([[0.0, np.log(3.0)]], [[1.0], [0.0]])
-    array([[0.25, 0.75],
-           [0.5 , 0.5 ]])
-    """
-    data = LinearData(W, X, rows, bias, shift, scale)
-    proba = data.output(out, (data.n_rows, data.W.shape[1]))
-    _predict(data, None, proba, n_threads)
-    return proba
-
-
-def _predict(
-    data: LinearData,
-    labels: npt.NDArray[np.int64] | None,
-    proba: Array | None,
-    n_threads: int | None,
-) -> None:
-    n_threads = data.threads(n_threads, passes=1)
-    if data.n_rows:
-        dispatch.kernels.linear_predictions(*data.arguments(), labels, proba, n_threads)
 
 
 def _loss(
