@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from csoftmax._native import checks
-from csoftmax.sources import Source, named, parts, source_of
+from csoftmax.sources import Source, Takes, named, parts, source_of
 
 Array = npt.NDArray[Any]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -76,20 +76,32 @@ def _means(
     return sums.means(source.name)
 
 
-def _taken(source: Source, rows: Any, *of_rows: Any) -> list[Any]:
-    """X[rows] in memory, and the same rows of other arrays."""
-    if not hasattr(source, "take"):
+def _opened(X: Any, rows: Any, **of_rows: Any) -> tuple[Source | None, list[Any]]:
+    """X as a source to be read block by block; or None, and X, rows and others for rows in memory.
+
+    Rows of a memory map are read where they lie, those of another source are taken from it.
+    """
+    here = rows is not None and isinstance(X, np.ndarray)
+    source = None if here else source_of(X, *of_rows.values())
+    if source is None or rows is None:
+        return source, [X, rows, *of_rows.values()]
+    n_rows = source.shape[0]
+    if not isinstance(source, Takes) or n_rows is None:
         raise TypeError(
             f"rows is given, but {source.name} is read block by block alone: wanted rows=None, or "
             "X in memory"
         )
-    rows = np.asarray(rows)
-    X = source.take(rows)
-    return [X, *(None if each is None else np.asarray(each)[rows] for each in of_rows)]
-
-
-def _is_map(X: Any, rows: Any) -> bool:
-    return rows is not None and isinstance(X, np.ndarray)
+    rows = checks.row_indices(checks.as_array("rows", rows), n_rows)
+    taken = []
+    for name, values in of_rows.items():
+        if values is not None:
+            values = checks.as_array(name, values)
+            if values.shape[:1] != (n_rows,):
+                raise ValueError(
+                    f"{name} has shape {values.shape}: wanted one row for each of {n_rows} of X"
+                )
+        taken.append(None if values is None else values[rows])
+    return None, [source.take(rows), None, *taken]
 
 
 def of_blocks(gather: Callable[..., Any]) -> Callable[[Function], Function]:
@@ -120,11 +132,9 @@ def loss_and_gradient(
     **options: Any,
 ) -> Any:
     """`softmax_loss` and what has its arguments and results."""
-    # rows of a memory map are read where they lie
-    source = None if _is_map(X, rows) else source_of(X, y, sample_weight)
-    if source is not None and rows is not None:
-        (X, y, sample_weight), rows, source = _taken(source, rows, y, sample_weight), None, None
+    source, in_memory = _opened(X, rows, y=y, sample_weight=sample_weight)
     if source is None:
+        X, rows, y, sample_weight = in_memory
         options |= {"sample_weight": sample_weight, "rows": rows, "out": out}
         return function(W, X, y, reg, **options)
     W, reg = checks.coefficients(checks.as_array("W", W)), checks.real("reg", reg, 0)
@@ -220,11 +230,9 @@ def predictions(
     **options: Any,
 ) -> Array:
     """`linear_predict` and what has its arguments, with a result for each row."""
-    source = None if _is_map(X, rows) else source_of(X)
-    if source is not None and rows is None:
-        return row_results(functools.partial(function, W, **options), source, out)
+    source, (X, rows) = _opened(X, rows)
     if source is not None:
-        (X,), rows = _taken(source, rows), None
+        return row_results(functools.partial(function, W, **options), source, out)
     return function(W, X, rows=rows, out=out, **options)
 
 
@@ -285,9 +293,7 @@ def pairs(
     **options: Any,
 ) -> tuple[Array, Array]:
     """`linear_top_k`."""
-    source = None if _is_map(X, rows) else source_of(X)
-    if source is not None and rows is None:
-        return rows_of_pairs(lambda block: function(W, block, k, **options), source)
+    source, (X, rows) = _opened(X, rows)
     if source is not None:
-        (X,), rows = _taken(source, rows), None
+        return rows_of_pairs(lambda block: function(W, block, k, **options), source)
     return function(W, X, k, rows=rows, **options)

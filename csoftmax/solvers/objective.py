@@ -19,7 +19,7 @@ from csoftmax._native import checks, threads
 from csoftmax.linear import linear_predict_proba, softmax_loss
 from csoftmax.solvers.passes import hvp
 from csoftmax.solvers.vectors import largest
-from csoftmax.sources import Surveyed
+from csoftmax.sources import Surveyed, bytes_of
 
 Array = npt.NDArray[Any]
 
@@ -121,9 +121,7 @@ class Objective:
         """Bytes of X that have been read."""
         if isinstance(self.X, Surveyed):
             return int(self.X.n_bytes)
-        X = self.X
-        size = X.data.nbytes + X.indices.nbytes + X.indptr.nbytes if self.is_sparse else X.nbytes
-        return int(self.passes * size)
+        return int(self.passes * bytes_of(self.X))
 
     @property
     def n_terms(self) -> float:

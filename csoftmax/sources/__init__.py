@@ -4,7 +4,7 @@ from csoftmax.sources.cache import cached
 from csoftmax.sources.kinds import source_of
 from csoftmax.sources.parts import Part, Selected, named, parts
 from csoftmax.sources.protocol import BLOCK_BYTES, Block, Source, Takes, rows_at_once
-from csoftmax.sources.survey import Surveyed
+from csoftmax.sources.survey import Surveyed, bytes_of
 
 __all__ = [
     "BLOCK_BYTES",
@@ -14,6 +14,7 @@ __all__ = [
     "Source",
     "Surveyed",
     "Takes",
+    "bytes_of",
     "cached",
     "named",
     "parts",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,7 @@ class Source(Protocol):
         """All rows, cut in the same places every time."""
 
 
+@runtime_checkable
 class Takes(Source, Protocol):
     """A source that can read rows from anywhere."""
 

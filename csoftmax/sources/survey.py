@@ -70,7 +70,7 @@ class Surveyed:
                 self.is_sparse, self.dtype = checks.is_sparse(X), X.dtype
                 self._width = X.shape[1]
             self._check(number, X)
-            self.n_bytes += _bytes(X)
+            self.n_bytes += bytes_of(X)
             self.nnz += X.nnz if self.is_sparse else X.size
             sample.add(X, part.rows.start)
             for name, values in with_rows.items():
@@ -96,7 +96,7 @@ class Surveyed:
                         f"block {number} of {self.name} has another {name} than in the first pass: "
                         "wanted the same in each pass"
                     )
-            self.n_bytes += _bytes(part.X)
+            self.n_bytes += bytes_of(part.X)
             yield Block(part.X)
             self.on_rows(part.rows.stop)
 
@@ -114,7 +114,8 @@ def _kind(dtype: np.dtype[Any], width: int, is_sparse: bool) -> str:
     return f"{width} features of {dtype}{', sparse' if is_sparse else ''}"
 
 
-def _bytes(X: Any) -> int:
+def bytes_of(X: Any) -> int:
+    """Bytes of some rows: an array, or CSR."""
     if checks.is_sparse(X):
         return int(X.data.nbytes + X.indices.nbytes + X.indptr.nbytes)
     return int(X.nbytes)
@@ -135,7 +136,7 @@ class _Sample:
     def add(self, X: Any, start: int) -> None:
         """Let these rows take part."""
         if not self.most:
-            self.most = max(1, SAMPLE_BYTES * X.shape[0] // max(1, _bytes(X)))
+            self.most = max(1, SAMPLE_BYTES * X.shape[0] // max(1, bytes_of(X)))
         keys = self.random.random(X.shape[0])
         bound = self.keys.max() if len(self.keys) >= self.most else np.inf
         at = np.flatnonzero(keys < bound)

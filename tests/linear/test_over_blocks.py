@@ -10,6 +10,7 @@ import scipy.sparse
 
 from csoftmax import linear_predict, linear_predict_proba, linear_top_k, softmax_loss, svm_loss
 from csoftmax.solvers.passes import hvp
+from csoftmax.sources import memory
 
 pytestmark = pytest.mark.usefixtures("isa")
 
@@ -187,3 +188,23 @@ def test_out_of_predictions_is_checked():
             linear_predict(W, source, out=np.empty(n_rows, np.int64))
     with pytest.raises(ValueError, match=r"out has shape .* and dtype int32"):
         linear_predict(W, source, out=np.empty(1000, np.int32))
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_rows_of_a_file(tmp_path, monkeypatch, fits):
+    W, X, y, b = problem()
+    weight = np.random.default_rng(0).random(1000)
+    path = tmp_path / "X.npy"
+    np.save(path, X)
+    monkeypatch.setattr(memory, "fits", lambda n_bytes: fits)
+    rows = [5, -1, 999, 5, -1000]
+    want = softmax_loss(W, X, y, 0.1, bias=b, sample_weight=weight, rows=rows)
+    got = softmax_loss(W, path, y, 0.1, bias=b, sample_weight=weight, rows=rows)
+    for a, b_ in zip(got, want, strict=True):
+        np.testing.assert_array_equal(a, b_)
+    np.testing.assert_array_equal(linear_predict(W, path, rows=rows), linear_predict(W, X[rows]))
+    for wrong in (1000, -1001):
+        with pytest.raises(ValueError, match=rf"rows\[1\] is {wrong}: wanted indices"):
+            linear_predict(W, path, rows=[0, wrong])
+    with pytest.raises(ValueError, match=r"y has shape \(999,\): wanted one row for each of 1000"):
+        softmax_loss(W, path, y[:-1], rows=[0])
