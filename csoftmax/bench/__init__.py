@@ -1,7 +1,8 @@
 """The benchmarks: csoftmax beside NumPy, SciPy, scikit-learn, PyTorch and JAX, and the limits.
 
     _peers    what NumPy, scikit-learn, PyTorch and JAX compute with
-    _jobs     what is computed, by whom, and what csoftmax is to reach
+    _linear_cases, _logit_cases    data, and who computes what of it (_case)
+    _jobs     the table of these, and what csoftmax is to reach
     _timing   each result checked, then medians of turns; peak memory
     _table    the results as text
     _problems, _solvers, _choice    fits: what is minimised, by whom; the choice of C
@@ -9,7 +10,8 @@
 `csoftmax bench` shows a short table, `benchmarks/run.py` and `fit.py` all of it.
 """
 
-from csoftmax.bench._jobs import JOBS, Case, Job, select
+from csoftmax.bench._case import Case
+from csoftmax.bench._jobs import JOBS, Job, select
 from csoftmax.bench._peers import PEERS, missing
 from csoftmax.bench._table import as_dict, columns, machine, peak_lines, put, table
 from csoftmax.bench._timing import Peaks, Result, WrongResult, busy, measure, peaks

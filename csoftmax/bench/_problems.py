@@ -185,7 +185,8 @@ def many_classes() -> Data:
     y = np.concatenate([np.arange(classes), more])
     own = rng.integers(0, features, (classes, 3))
     words = np.hstack([own[y], (features * rng.random((rows, 5)) ** 3).astype(np.intp)])
-    ends = np.arange(0, words.size + 1, words.shape[1])
+    words = words.astype(np.int32)  # what all of scikit-learn's solvers take
+    ends = np.arange(0, words.size + 1, words.shape[1], dtype=np.int32)
     ones = np.ones(words.size, np.float32)
     X = scipy.sparse.csr_array((ones, words.ravel(), ends), shape=(rows, features))
     X.sum_duplicates()

@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from csoftmax._native import dispatch, threads
-from csoftmax.bench._jobs import Case, Job
+from csoftmax.bench._case import Case
+from csoftmax.bench._jobs import Job
 from csoftmax.bench._peers import ALL_PROCESSORS, Run, optional
 
 #: Turns of each contestant; of calls that take longer than SLOW fewer, every fourth at least.

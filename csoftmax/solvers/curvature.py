@@ -51,11 +51,13 @@ NARROW = 512  #: features, up to which sparse X has blocks, too
 WIDE = 2048  #: features; where there are more, products of WIDE_ROWS rows are inverted, not D x D
 WIDE_ROWS = 1500
 #: of the diagonal: probabilities that are computed for it, and its elements at a time, in float64
-SAMPLED, COLUMNS = 1 << 25, 1 << 22
-#: Pairs of the diagonal metric where vectors cost as much as a pass; and elements from which it is
-#: 1, since they would take gigabytes. (20 Newsgroups, 10, 3 and 1 pairs: 27, 26 and 36 passes to
-#: 1e-4, .55, .46 and .72 s; 68, 78 and 78 to 1e-6, 1.5, 1.3 and 1.2 s.)
-FEW_PAIRS, HUGE = 3, 1 << 26
+SAMPLED, COLUMNS = 1 << 24, 1 << 21
+#: Pairs; and of the diagonal metric, where vectors cost as much as a pass. (20 Newsgroups, 10, 3
+#: and 1 pairs: 27, 26 and 36 passes to 1e-4, .55, .46 and .72 s; 68, 78, 78 to 1e-6, 1.5 to 1.2.)
+PAIRS, FEW_PAIRS = 10, 3
+#: Parameters from which there are fewer, since each has the memory of two models. (Three problems,
+#: 20000 x 256 x 1000, to 1e-4: 39, 40 and > 70 passes of 10, 2 and 1; 14, 15, 15; 47, 45, 41.)
+HUGE = ((1 << 26, 1), (1 << 22, 2))
 
 
 class Curvature(Protocol):
@@ -76,13 +78,19 @@ class Curvature(Protocol):
         """Take note of an iterate, the first of which has number 0."""
 
     def solve(self, grad: Array) -> Array:
-        """P^-1 grad."""
+        """P^-1 grad, which may overwrite grad."""
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
 
     def restore(self, saved: Saved) -> None:
         """Take a state."""
+
+
+def pairs_of(objective: Objective, most: int) -> int:
+    """With how many pairs L-BFGS is to mend a curvature: `most`, but where the model is huge."""
+    size = math.prod(objective.shape)
+    return next((n for least, n in HUGE if size >= least), most)
 
 
 class _MadeAnew:
@@ -198,10 +206,9 @@ class Exact(_MadeAnew):
 class Blocks:
     """D x D blocks: one for all classes, or one for each where that is worth it."""
 
-    pairs = 10
-
     def __init__(self, objective: Objective) -> None:
         self.objective, self.random = objective, np.random.default_rng(0)  # same bits in each run
+        self.pairs = pairs_of(objective, PAIRS)
         D, K = objective.shape
         # D**2 <= 48 N: the blocks cost as much as about 20 passes, then, or less
         self.per_class = 4 * K * D * D <= BLOCK_BYTES and 48 * objective.n_rows >= D * D
@@ -236,10 +243,14 @@ class Blocks:
     def _draw(self, theta: Array, n: int) -> list[tuple[Array, Array]]:
         """For each block about n rows, and their weights in the curvature at theta."""
         rows, weight = _draw_rows(self.objective, CANDIDATES, self.random)
-        proba = self.objective.at_hand.proba(theta, rows)
-        curvature = proba * (1 - proba) * weight[:, None]
-        if not self.per_class:
-            curvature = curvature.mean(axis=1, keepdims=True)
+        step = len(rows) if self.per_class else max(1, COLUMNS // self.objective.shape[1])
+        parts = []
+        for first in range(0, len(rows), step):
+            some = slice(first, first + step)
+            proba = self.objective.at_hand.proba(theta, rows[some])
+            part = proba * (1 - proba) * weight[some, None]
+            parts.append(part if self.per_class else part.mean(axis=1, keepdims=True))
+        curvature = np.concatenate(parts)
         drawn = []
         for w in curvature.T:
             at, chance = _draw_by_weight(w, n, self.random)
@@ -292,10 +303,8 @@ class Wide(_MadeAnew):
     (U + A'A)^-1 = U^-1 - U^-1 A' (I + A U^-1 A')^-1 A U^-1        U diagonal (Woodbury)
     """
 
-    pairs = 10
-
     def __init__(self, objective: Objective) -> None:
-        self.objective = objective
+        self.objective, self.pairs = objective, pairs_of(objective, PAIRS)
         self.rows = np.empty((0, 0), np.float32)
 
     def update(self, theta: Array, iteration: int) -> None:
@@ -330,7 +339,7 @@ class Diagonal:
 
     def __init__(self, objective: Objective) -> None:
         size = math.prod(objective.shape)
-        self.pairs = 10 if size < LARGE else FEW_PAIRS if size < HUGE else 1
+        self.pairs = pairs_of(objective, PAIRS if size < LARGE else FEW_PAIRS)
         self.objective, self.random = objective, np.random.default_rng(0)
         self.inverse: Array
 
@@ -346,7 +355,7 @@ class Diagonal:
         else:  # all classes are alike
             chances = np.full((len(rows), 1), 1 / objective.n_classes, theta.dtype)
         K = chances.shape[1]
-        width = max(1, COLUMNS // D)
+        width = max(1, COLUMNS // max(D, len(rows)))
 
         @functools.lru_cache(1)  # a second look at the only columns is free
         def diagonal(at: int) -> Array:
@@ -378,5 +387,6 @@ class Diagonal:
         self.inverse = saved.array("inverse", ((D, 1), np.float32), ((D, K), np.float32))
 
     def solve(self, grad: Array) -> Array:
-        """P^-1 grad."""
-        return np.asarray(self.inverse * grad, grad.dtype)
+        """P^-1 grad, in its place."""
+        grad *= self.inverse
+        return grad

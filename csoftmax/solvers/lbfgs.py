@@ -50,8 +50,14 @@ class Pairs:
             grad = grad.astype(self.steps[0].dtype, copy=False)
             self.along = products(self.steps, [grad], self.n_threads)[:, 0]
 
-    def add(self, step: Array, change: Array, grad: Array, most: int) -> None:
-        """Take a step along which the gradient, which is now `grad`, grows; keep `most` in all.
+    def make_room(self, most: int) -> None:
+        """Let go of the oldest, if there are `most`: the next one's place is memory till then."""
+        old = max(0, len(self.steps) + 1 - most)
+        self.steps, self.changes = self.steps[old:], self.changes[old:]
+        self.products, self.along = self.products[old:, old:], self.along[old:]
+
+    def add(self, step: Array, change: Array, grad: Array) -> None:
+        """Take a step along which the gradient, which is now `grad`, grows.
 
         How much the gradient has changed along older steps is known without reading the change.
         """
@@ -60,13 +66,12 @@ class Pairs:
         if not curved > 0:
             self.look(grad)
             return
-        old = max(0, len(self.steps) + 1 - most)
-        self.steps = [*self.steps[old:], step]
-        self.changes = [*self.changes[old:], change]
+        self.steps = [*self.steps, step]
+        self.changes = [*self.changes, change]
         self.look(grad)
-        column = [*(self.along[:-1] - before[old:]), curved]
+        column = [*(self.along[:-1] - before), curved]
         grown = np.zeros((len(column), len(column)))
-        grown[:-1, :-1], grown[:, -1] = self.products[old:, old:], column
+        grown[:-1, :-1], grown[:, -1] = self.products, column
         self.products = grown
 
     def convert(self, dtype: npt.DTypeLike) -> None:
@@ -140,6 +145,7 @@ class LBFGS:
         """As `propose`, in the metric as it is."""
         assert self.theta is not None
         self.direction = self._direction()
+        self.pairs.make_room(self.n_pairs)
         self.slope = dot(self.grad, self.direction, self.n_threads)
         self.step, self.trials = 1.0, 0
         self.trial = self._at(self.step)
@@ -189,14 +195,15 @@ class LBFGS:
             step = weighted_sum([self.trial, theta], [1, -1], self.n_threads, out=self.direction)
             change = weighted_sum([before, after], [-1, 1], self.n_threads, out=before)
             step, change = as_kept(step, theta.dtype), as_kept(change, theta.dtype)
-            self.pairs.add(step, change, after, self.n_pairs)
+            self.pairs.add(step, change, after)
 
 
 def two_loops(grad: Array, pairs: Pairs, solve: Callable[[Array], Array]) -> Array:
     """Minus the approximate inverse Hessian times the gradient, the last that the pairs look at.
 
-    The two loops need products of vectors alone, of which most are known: each of the changes is
-    read twice, and each of the steps once more.
+    `solve` may overwrite what it is given. Its metric is scaled to the curvature along the last
+    step. The two loops need products of vectors alone, of which most are known: each of the changes
+    is read twice, and each of the steps once more.
 
     References
     ----------
@@ -206,12 +213,12 @@ def two_loops(grad: Array, pairs: Pairs, solve: Callable[[Array], Array]) -> Arr
         return solve(-grad)
     steps, changes, of_both = pairs.steps, pairs.changes, pairs.products
     n_threads, rho = pairs.n_threads, 1 / pairs.products.diagonal()
+    size = 1 / (rho[-1] * dot(changes[-1], solve(changes[-1].copy()), n_threads))
     factors = -pairs.along
     for i in reversed(range(len(steps))):
         factors[i] = rho[i] * (factors[i] - of_both[i, i + 1 :] @ factors[i + 1 :])
     grad_kept = grad.astype(steps[0].dtype, copy=False)
     q = solve(weighted_sum([grad_kept, *changes], [-1, *-factors], n_threads))
-    size = 1 / (rho[-1] * dot(changes[-1], solve(changes[-1]), n_threads))  # along the last step
     back = size * products(changes, [q], n_threads)[:, 0]
     for i in range(len(steps)):
         factors[i] -= rho[i] * (back[i] + of_both[:i, i] @ factors[:i])

@@ -17,7 +17,7 @@ import numpy as np
 
 from csoftmax.solvers.blas import one_blas_thread
 from csoftmax.solvers.checkpoint import Keeper, Saved
-from csoftmax.solvers.curvature import Curvature, Diagonal, curvature_of
+from csoftmax.solvers.curvature import PAIRS, Curvature, Diagonal, curvature_of, pairs_of
 from csoftmax.solvers.lbfgs import LBFGS
 from csoftmax.solvers.loop import Solution, Stop
 from csoftmax.solvers.objective import Array, Objective
@@ -106,7 +106,8 @@ class Model:
             self.steps: LBFGS = OrthantLBFGS(theta, metric, strength, objective.n_features)
         else:
             self.steps = LBFGS(theta, metric)
-        self.steps.n_pairs = max(metric.pairs, 10)  # Exact, too, is not of its rows alone
+        # Exact, too, is not of its rows alone.
+        self.steps.n_pairs = pairs_of(metric.objective, PAIRS)
 
     def tell(self, found: Found) -> bool:
         """Take what was found at `steps.trial`; True where it goes on in a new direction."""

@@ -154,7 +154,9 @@ def minimise(
     With a keeper that has a checkpoint, it goes on from that, and theta does not count.
     """
     start = time.perf_counter()
-    if theta.shape[1] > 1 and not l1:  # the loss does not depend on it, and steps leave it
+    # The loss does not depend on the mean over classes, and steps leave it. Zeros that nobody has
+    # written to take no memory yet.
+    if theta.shape[1] > 1 and not l1 and theta.any():
         theta = theta - theta.mean(axis=1, keepdims=True)
     steps = _solver(objective, theta, newton, l1)
     saved = keeper.saved() if keeper else None

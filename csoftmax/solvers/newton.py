@@ -41,7 +41,7 @@ class NewtonCG(LBFGS):
         """Minus the inverse Hessian times the gradient, the better the smaller the gradient is."""
         assert self.theta is not None
         residual, step = -self.grad, np.zeros_like(self.grad)
-        conjugate = without_mean(self.curvature.solve(residual))
+        conjugate = without_mean(self.curvature.solve(residual.copy()))
         size = start = dot(residual, conjugate, self.n_threads)
         self.first = self.first or start
         wanted = start * min(0.25, (start / self.first) ** 0.5) if start > 0 else 0.0
@@ -51,7 +51,7 @@ class NewtonCG(LBFGS):
                 break
             step += real(size / curved, step) * conjugate
             residual -= real(size / curved, step) * product
-            solved = without_mean(self.curvature.solve(residual))
+            solved = without_mean(self.curvature.solve(residual.copy()))
             before, size = size, dot(residual, solved, self.n_threads)
             if size <= wanted:
                 break

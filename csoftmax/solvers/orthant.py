@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from csoftmax.solvers.checkpoint import Saved
-from csoftmax.solvers.curvature import Diagonal
+from csoftmax.solvers.curvature import Diagonal, pairs_of
 from csoftmax.solvers.lbfgs import ARMIJO, LBFGS, MAX_TRIALS, Pairs, two_loops
 from csoftmax.solvers.vectors import Array, dot, products, real
 
@@ -31,7 +31,8 @@ class OrthantLBFGS(LBFGS):
         self, theta: Array, curvature: Diagonal, l1: float | Array, n_features: int
     ) -> None:
         super().__init__(theta, curvature)
-        self.n_pairs = SPARSE_PAIRS if curvature.objective.is_sparse else PAIRS
+        objective = curvature.objective
+        self.n_pairs = pairs_of(objective, SPARSE_PAIRS if objective.is_sparse else PAIRS)
         self.diagonal, self.l1, self.n_features = curvature, l1, n_features
         self.smooth: Array  # the gradient without l1
 

@@ -14,7 +14,7 @@ import pytest
 
 from csoftmax import bench
 from csoftmax._native import dispatch, threads
-from csoftmax.bench import _jobs, _timing
+from csoftmax.bench import _linear_cases, _timing
 from csoftmax.bench._timing import Turn
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,7 @@ def quick(monkeypatch):
     """No rests, no long samples, small limits."""
     for name, value in {"PAUSES": 0, "SAMPLE": 1e-6, "NOT_WORTH": 0, "READ_FLOPS": 1e6}.items():
         monkeypatch.setattr(_timing, name, value)
-    monkeypatch.setattr(_jobs, "STEPS", 3)
+    monkeypatch.setattr(_linear_cases, "STEPS", 3)
 
 
 def job(case, goals=()):

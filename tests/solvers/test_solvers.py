@@ -165,10 +165,31 @@ def test_the_diagonal_is_the_same_by_columns(
 
 def test_large_models_have_few_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = load_digits(return_X_y=True)
-    for large, huge, pairs in ((1e6, 1e6, 10), (100, 1e6, 3), (10, 100, 1)):
+    objective = Objective(X, y, 10, np.float64)
+    for large, huge, of_diagonal, of_dense in (
+        (1e6, [], 10, 10),
+        (100, [], 3, 10),
+        (100, [(1e6, 1), (600, 2)], 2, 2),
+        (100, [(500, 1), (10, 2)], 1, 1),
+    ):
         monkeypatch.setattr(curvature, "LARGE", large)
         monkeypatch.setattr(curvature, "HUGE", huge)
-        assert curvature.Diagonal(Objective(X, y, 10, np.float64)).pairs == pairs
+        assert curvature.Diagonal(objective).pairs == of_diagonal
+        assert curvature.Blocks(objective).pairs == curvature.Wide(objective).pairs == of_dense
+
+
+@pytest.mark.parametrize("n_pairs", [1, 2, 10])
+def test_a_pass_leaves_room_for_the_next_pair(n_pairs: int) -> None:
+    X, y = load_digits(return_X_y=True)
+    steps = LBFGS(np.zeros((65, 10)), curvature.Blocks(Objective(X, y, 10, np.float64, l2=1e-3)))
+    steps.n_pairs = n_pairs
+    for _ in range(12):
+        while not steps.tell(*steps.curvature.objective.loss_grad(steps.trial)):
+            pass
+        assert len(steps.pairs.steps) <= n_pairs
+        steps.propose()
+        assert len(steps.pairs.steps) <= n_pairs - 1
+    assert np.abs(steps.grad).max() < 1e-2
 
 
 def test_rows_are_drawn_by_weight() -> None:

@@ -104,7 +104,8 @@ def test_directions_are_those_of_the_book(n_pairs):
     for _ in range(n_pairs + 3):  # the first three are forgotten
         step = rng.normal(size=(D, K))
         grad = grad + hessian @ step
-        pairs.add(step, hessian @ step, grad, n_pairs)
+        pairs.make_room(n_pairs)
+        pairs.add(step, hessian @ step, grad)
     assert len(pairs.steps) == len(pairs.changes) == n_pairs
     before = grad.copy()
     want = two_loops_of_the_book(grad, pairs, lambda v: inverse * v)
@@ -118,9 +119,9 @@ def test_directions_are_those_of_the_book(n_pairs):
 
 def test_a_step_along_which_the_gradient_falls_is_not_kept():
     pairs, ones = Pairs([], [], 1), np.ones((2, 3))
-    pairs.add(ones, ones, 2 * ones, 5)
+    pairs.add(ones, ones, 2 * ones)
     for change in (-ones, 0 * ones, np.nan * ones):
-        pairs.add(ones, change, 3 * ones, 5)
+        pairs.add(ones, change, 3 * ones)
     assert len(pairs.steps) == 1
     np.testing.assert_array_equal(pairs.products, [[6.0]])
     np.testing.assert_array_equal(pairs.along, [18.0])
