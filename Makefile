@@ -35,7 +35,7 @@ define run-tests
 	    $(CURDIR)/tests $(CURDIR)/README.md $(CURDIR)/docs --pyargs csoftmax
 endef
 
-test: .venv/.test $(if $(CI),.venv/.test-torch .venv/.test-sources .venv/.test-dask)
+test: .venv/.test $(if $(CI),.venv/.test-torch .venv/.test-sources .venv/.test-dask .venv/.test-models)
 	$(call run-tests,build/test/run,)
 
 test-peers: .venv/.test-peers $(if $(CI),.venv/.test-torch)

@@ -7,10 +7,12 @@ their gradient. Losses of linear models (as the course CS231n): `softmax_loss`, 
 `csoftmax.reference`.
 The estimator (as `sklearn.linear_model.LogisticRegression`): `SoftmaxClassifier`,
 the options of its mini-batches, `SGD`, and as LogisticRegressionCV: `SoftmaxClassifierCV`.
+`save_model` and `load_model`: fitted models in files, which predict without scikit-learn, too.
 
 Submodules, each imported when it is first used: `cs231n` (the course's names), `datasets`
-(readers of files), `dask` (the estimator on a cluster), `reference` (the definitions in NumPy),
-`solvers`, `sources` (rows that are not in memory), `worksheet`, `plot`, `bench`.
+(readers of files), `dask` (the estimator on a cluster), `models` and `prediction` (what is saved,
+and predicts without scikit-learn), `reference` (the definitions in NumPy), `solvers`, `sources`
+(rows that are not in memory), `worksheet`, `plot`, `bench`.
 """
 
 import typing as _typing
@@ -47,12 +49,16 @@ if _typing.TYPE_CHECKING:
     from csoftmax import dask as dask
     from csoftmax import datasets as datasets
     from csoftmax import estimators as estimators
+    from csoftmax import models as models
     from csoftmax import plot as plot
+    from csoftmax import prediction as prediction
     from csoftmax import reference as reference
     from csoftmax import solvers as solvers
     from csoftmax import sources as sources
     from csoftmax import worksheet as worksheet
     from csoftmax.estimators import SoftmaxClassifier, SoftmaxClassifierCV
+    from csoftmax.models import load_model as load_model
+    from csoftmax.models import save_model as save_model
     from csoftmax.solvers import SGD
 
 __all__ = [
@@ -61,10 +67,12 @@ __all__ = [
     "linear_predict",
     "linear_predict_proba",
     "linear_top_k",
+    "load_model",
     "log_softmax",
     "logsumexp",
     "multiclass_hinge",
     "multiclass_hinge_with_grad",
+    "save_model",
     "show_config",
     "softmax",
     "softmax_backward",
@@ -85,8 +93,12 @@ _ON_DEMAND = {
     "dask": "csoftmax.dask",
     "datasets": "csoftmax.datasets",
     "estimators": "csoftmax.estimators",
+    "load_model": "csoftmax.models",
+    "models": "csoftmax.models",
     "plot": "csoftmax.plot",
+    "prediction": "csoftmax.prediction",
     "reference": "csoftmax.reference",
+    "save_model": "csoftmax.models",
     "solvers": "csoftmax.solvers",
     "sources": "csoftmax.sources",
     "worksheet": "csoftmax.worksheet",

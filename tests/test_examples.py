@@ -22,6 +22,7 @@ def test_all_are_tested():
         "images.py",
         "bigger_than_memory.py",
         "soft_labels.py",
+        "serve_without_sklearn.py",
     }
 
 
@@ -54,6 +55,16 @@ def test_soft_labels(run_python):
     assert len(losses) == 4
     assert losses[1] < losses[0]
     assert losses[3] < losses[2]
+
+
+def test_serve_without_sklearn(run_python):
+    out = run_python(EXAMPLES / "serve_without_sklearn.py").stdout
+    estimator, server = (re.search(rf"^{who}: (\w+(?: \w+){{4}})$", out, re.M)[1]
+                         for who in ("estimator", "server"))  # fmt: skip
+    assert estimator == server
+    assert "server: LinearModel(10 classes, 64 features), ready in" in out
+    assert "refused: X has 63 features, but LinearModel is expecting 64 features as input" in out
+    assert "refused: Input X contains NaN." in out
 
 
 def test_dask_cluster(run_python):

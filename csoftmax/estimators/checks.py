@@ -1,12 +1,11 @@
 """What the estimators refuse, in scikit-learn's words where its own checks look for them.
 
-NaN and infinities in X are not looked for in advance, which would be one more pass over the data:
-the first loss or score that is not finite asks `finite_features` to name the element.
+What predictions refuse as well, `prediction.checks`, is here by its own names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
@@ -14,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from csoftmax._native import checks
-from csoftmax._native.threads import default
 from csoftmax.estimators.sklearn import (
     _check_sample_weight,
     assert_all_finite,
@@ -24,30 +22,22 @@ from csoftmax.estimators.sklearn import (
     issparse,
     validate_data,
 )
+from csoftmax.prediction.checks import BLOCK_BYTES as BLOCK_BYTES
+from csoftmax.prediction.checks import DENSE
+from csoftmax.prediction.checks import MIN_ROWS as MIN_ROWS
+from csoftmax.prediction.checks import block_features as block_features
+from csoftmax.prediction.checks import finite_features as finite_features
+from csoftmax.prediction.checks import frame_dtype as frame_dtype
+from csoftmax.prediction.checks import row_blocks as row_blocks
+from csoftmax.prediction.checks import same_names as same_names
+from csoftmax.prediction.checks import threads as threads
 from csoftmax.solvers.objective import STRONGEST
-from csoftmax.sources import Source, Surveyed, named, parts, source_of
+from csoftmax.sources import source_of
 
 Array = npt.NDArray[Any]
 
-#: bytes of features, or of scores, that a block of rows has at most
-BLOCK_BYTES = 4 << 20
-#: but so many rows at least, so that what a block costs beside its rows does not count
-MIN_ROWS = 64
-
-#: what dense X may be made of; all others become float64
-DENSE = (np.float64, np.float32, np.uint8, np.bool_)
-
 #: how far the sum of a row of probabilities may be from 1: float16 is this coarse
 SUM_TOLERANCE = 1e-3
-
-
-def threads(n_jobs: int | None) -> int | None:
-    """n_threads of the kernels; a negative n_jobs counts back from all, as in scikit-learn."""
-    if n_jobs is None or n_jobs > 0:
-        return n_jobs
-    if n_jobs == 0:
-        raise ValueError("n_jobs is 0: wanted None, a positive number of threads, or -1 for all")
-    return max(1, default() + 1 + n_jobs)
 
 
 # ---- X -----------------------------------------------------------------------------------------
@@ -69,25 +59,6 @@ def features(estimator: Any, X: Any, *, reset: bool) -> Any:
     return validate_data(
         estimator, X, reset=reset, accept_sparse="csr", dtype=dtype, ensure_all_finite=False
     )
-
-
-def frame_dtype(X: Any) -> np.dtype[Any]:
-    """What a data frame is to become: what NumPy makes of its columns' dtypes, if it is in `DENSE`.
-
-    Columns that may have missing values become floats, for NaN to tell of them.
-    """
-    given: Any = getattr(X, "dtypes", None)
-    if hasattr(given, "__array__"):  # pandas, with dtypes of its own beside NumPy's
-        dtypes = [getattr(d, "numpy_dtype", getattr(d, "subtype", d)) for d in given]
-        nullable = any(not isinstance(d, np.dtype) for d in given)
-    else:  # Polars and Arrow: as they turn themselves into an array, but for what is missing
-        dtypes, nullable = [np.asarray(X[:0]).dtype], True
-    if not dtypes or not all(isinstance(d, np.dtype) and d.kind in "biuf" for d in dtypes):
-        return np.dtype(np.float64)  # scikit-learn refuses it, or finds numbers in objects
-    common = np.result_type(*dtypes)
-    if common not in DENSE:
-        return np.dtype(np.float64)
-    return np.result_type(common, np.float32) if nullable else np.dtype(common)
 
 
 def arithmetic(X: Any) -> np.dtype[Any]:
@@ -114,82 +85,6 @@ def remember_names(estimator: Any, names: list[str] | None) -> None:
         estimator.feature_names_in_ = np.asarray(names, object)
     elif hasattr(estimator, "feature_names_in_"):
         del estimator.feature_names_in_
-
-
-def same_names(estimator: Any, source: Source) -> None:
-    """Refuse a source whose features have other names, or another order, than in the fit."""
-    known = getattr(estimator, "feature_names_in_", None)
-    if known is None or source.feature_names is None or source.feature_names == list(known):
-        return
-    given = source.feature_names
-    pairs = zip(given, known, strict=False)
-    at = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(given), len(known)))
-    seen, wanted = (repr(n[at]) if at < len(n) else "nothing" for n in (given, list(known)))
-    raise ValueError(
-        f"{source.name} has {seen} as feature {at}: wanted {wanted}, as in fit, and all "
-        f"{len(known)} features in the same order"
-    )
-
-
-def block_features(estimator: Any, X: Any) -> Any:
-    """Rows of a source, as `features` has them, without names."""
-    if X.shape[1] != estimator.n_features_in_:
-        raise ValueError(
-            f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
-            f"{estimator.n_features_in_} features as input"
-        )
-    return X
-
-
-def row_blocks(X: Any, width: int = 1) -> Iterator[slice]:
-    """Rows in blocks of bounded memory, also for an array of `width` float64 a row beside X."""
-    n_rows, stored = X.shape
-    if checks.is_sparse(X):
-        stored = X.nnz // max(1, n_rows)
-    step = max(MIN_ROWS, BLOCK_BYTES // (8 * max(stored, width, 1)))
-    for start in range(0, n_rows, step):
-        yield slice(start, min(start + step, n_rows))
-
-
-def all_finite(values: Array) -> bool:
-    """Whether there is neither NaN nor infinity; a sum is the fastest look."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(values.sum())) or bool(np.isfinite(values).all())
-
-
-def finite_features(estimator: Any, X: Any) -> None:
-    """Raise ValueError with the first NaN or infinity of X, if there is one."""
-    if X.dtype.kind != "f":
-        return
-    if isinstance(X, Surveyed):
-        for part in parts(X):
-            with named(X, part):
-                finite_features(estimator, part.X)
-        return
-    for rows in row_blocks(X):
-        block = X[rows]
-        values = block.data if checks.is_sparse(block) else block
-        if all_finite(values):
-            continue
-        at = np.argwhere(~np.isfinite(values))[0]
-        value = values[tuple(at)]
-        if checks.is_sparse(block):
-            row = int(np.searchsorted(block.indptr, at[0], side="right")) - 1
-            column = int(block.indices[at[0]])
-        else:
-            row, column = at
-        where = f"row {rows.start + row}, column {column}"
-        name = type(estimator).__name__
-        if np.isnan(value):
-            raise ValueError(
-                f"Input X contains NaN.\n{name} does not accept missing values encoded as NaN "
-                f"natively: the first is in {where}. Impute them (sklearn.impute), or leave the "
-                "rows out."
-            )
-        raise ValueError(
-            f"Input X contains infinity or a value too large for {X.dtype!r}.\n"
-            f"{name} found the first in {where}: wanted finite numbers."
-        )
 
 
 # ---- y and the weights -------------------------------------------------------------------------

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from csoftmax.estimators import checks as fit_checks
 from csoftmax.estimators import parameters, surveys, training
 from csoftmax.estimators.callbacks import FitTask
+from csoftmax.estimators.fitted import Fitted
 from csoftmax.estimators.parameters import Parameters
-from csoftmax.estimators.prediction import Predictions
 from csoftmax.estimators.scaling import Scaling
 from csoftmax.estimators.sklearn import (
     BaseEstimator,
@@ -47,7 +47,7 @@ Callback = Callable[[FitProgress], Any]
 class SoftmaxClassifier(
     Parameters,
     CallbackSupportMixin,  # type: ignore[misc]
-    Predictions,
+    Fitted,
     ClassifierMixin,  # type: ignore[misc]
     BaseEstimator,  # type: ignore[misc]
 ):
@@ -132,6 +132,8 @@ class SoftmaxClassifier(
     history_ : dict of lists
         "loss" (the objective divided by C sum_i s_i), "gradient", "passes" over X, "seconds" and
         "bytes" of X read, after each iteration.
+    seen_ : dict
+        What `partial_fit` goes on from: numbers and arrays about the rows so far.
     n_features_in_ : int
         Features seen by `fit`.
     feature_names_in_ : (n_features_in_,) ndarray
@@ -172,7 +174,7 @@ class SoftmaxClassifier(
     'gradient'
     """
 
-    _seen: Seen
+    seen_: dict[str, Any]
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  # a name of scikit-learn
         "C": [Interval(Real, 0, None, closed="right")],
@@ -301,7 +303,7 @@ class SoftmaxClassifier(
         known = fit_checks.partial_classes(self, classes, target.shape[1] if soft else None)
         if not soft:
             target = fit_checks.known_labels(target, known)
-        seen = copy.deepcopy(getattr(self, "_seen", None)) or Seen()  # an error leaves it as it was
+        seen = Seen.of(copy.deepcopy(getattr(self, "seen_", None)))  # an error leaves it as it was
         weights = self._look(seen, X, target, known, sample_weight)
         scaling = seen.scaling(X, self.fit_intercept)
 
@@ -317,7 +319,7 @@ class SoftmaxClassifier(
         if not np.isfinite(theta).all():
             fit_checks.finite_features(self, X)
             raise ValueError("the coefficients are not finite: scale X, or use standardize=True")
-        self.classes_, self._seen = known, seen
+        self.classes_, self.seen_ = known, seen.state()
         self.coef_, self.intercept_ = scaling.raw(theta, self.fit_intercept)
         return self
 
@@ -386,7 +388,7 @@ class SoftmaxClassifier(
         self.n_iter_ = np.array([solution.n_iter], np.int32)
         self.stop_reason_ = solution.stop_reason
         self.history_ = recorder.history
-        self._seen = seen
+        self.seen_ = seen.state()
 
     def _warn(self) -> None:
         gradient = self.history_["gradient"][-1:]

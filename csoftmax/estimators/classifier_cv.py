@@ -14,8 +14,8 @@ from csoftmax import solvers
 from csoftmax.estimators import checks as fit_checks
 from csoftmax.estimators import parameters, selection, sklearn, solving, surveys, training
 from csoftmax.estimators.classifier import SoftmaxClassifier
+from csoftmax.estimators.fitted import Fitted
 from csoftmax.estimators.parameters import Parameters
-from csoftmax.estimators.prediction import Predictions
 from csoftmax.estimators.progress import tell
 from csoftmax.estimators.scaling import Scaling
 from csoftmax.estimators.sklearn import BaseEstimator, ClassifierMixin, Interval, StrOptions
@@ -28,7 +28,7 @@ Array = npt.NDArray[Any]
 
 class SoftmaxClassifierCV(
     Parameters,
-    Predictions,
+    Fitted,
     ClassifierMixin,  # type: ignore[misc]
     BaseEstimator,  # type: ignore[misc]
 ):

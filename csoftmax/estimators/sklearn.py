@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 try:
-    from scipy.sparse import issparse
+    from scipy.sparse import csr_array, csr_matrix, issparse
     from sklearn.base import BaseEstimator, ClassifierMixin
-    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.exceptions import ConvergenceWarning, InconsistentVersionWarning
+    from sklearn.linear_model import LogisticRegression
     from sklearn.linear_model._base import SparseCoefMixin
     from sklearn.metrics import get_scorer, get_scorer_names, make_scorer
     from sklearn.model_selection import check_cv
@@ -55,7 +56,9 @@ __all__ = [
     "CallbackSupportMixin",
     "ClassifierMixin",
     "ConvergenceWarning",
+    "InconsistentVersionWarning",
     "Interval",
+    "LogisticRegression",
     "MetadataRouter",
     "MethodMapping",
     "SparseCoefMixin",
@@ -70,6 +73,8 @@ __all__ = [
     "check_random_state",
     "column_or_1d",
     "compute_class_weight",
+    "csr_array",
+    "csr_matrix",
     "get_scorer",
     "get_scorer_names",
     "issparse",

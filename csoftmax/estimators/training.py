@@ -86,6 +86,32 @@ class Seen:
         self.view: Scaling | None = None
         self.solver: State | None = None
 
+    @classmethod
+    def of(cls, state: dict[str, Any] | None) -> Seen:
+        """What `state` returned; of None: nothing seen. Arrays are taken, not copied."""
+        seen = cls()
+        if state is None:
+            return seen
+        seen.weight = state["weight"]
+        if (moments := state["moments"]) is not None:
+            seen.moments = Moments(0)
+            vars(seen.moments).update(moments)
+        if (view := state["view"]) is not None:
+            seen.view = Scaling(**view)
+        if (solver := state["solver"]) is not None:
+            seen.solver = State(solver["theta"])
+            vars(seen.solver).update(solver)
+        return seen
+
+    def state(self) -> dict[str, Any]:
+        """All of it as numbers and arrays, so that a pickle needs no class of ours for it."""
+        return {
+            "weight": self.weight,
+            "moments": self.moments and dict(vars(self.moments)),
+            "view": self.view and self.view._asdict(),
+            "solver": self.solver and dict(vars(self.solver)),
+        }
+
     def look(self, estimator: Any, X: Any, sample_weight: Array | None) -> None:
         """Take note of the features' offsets and scales."""
         if isinstance(X, Surveyed):  # whose moments were added block by block

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from csoftmax.estimators.prediction import dense
 from csoftmax.estimators.scaling import Scaling
 from csoftmax.estimators.training import CheckedObjective, carry_over
+from csoftmax.prediction.linear import dense
 
 Array = npt.NDArray[Any]
 

@@ -14,7 +14,6 @@ import json
 import math
 import os
 import reprlib
-import secrets
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -24,6 +23,7 @@ from typing import IO, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from csoftmax._atomic import replacing
 from csoftmax._native import dispatch
 from csoftmax._version import __version__
 
@@ -114,17 +114,9 @@ class Keeper:
             (arrays if isinstance(value, np.ndarray) else values)[name] = value
         about = {"format": FORMAT, "problem": self.problem, "values": values}
         arrays[ABOUT] = np.array(json.dumps(about).encode())
-        temporary = self.path.with_name(f"{self.path.name}.{secrets.token_hex(4)}.tmp")
         try:
-            try:
-                with temporary.open("xb") as file:
-                    np.savez(file, **arrays)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(self.path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
+            with replacing(self.path) as file:
+                np.savez(file, **arrays)
         except OSError as error:
             there = f"the last good one, of {self.step} {self.last}, is still there"
             raise OSError(

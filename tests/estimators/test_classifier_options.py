@@ -85,7 +85,7 @@ def test_layouts(dtype, tmp_path):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.uint8, bool])
 @pytest.mark.parametrize("standardize", [False, True])
 def test_no_copy(order, dtype, standardize, monkeypatch):
-    monkeypatch.setattr(fit_checks, "BLOCK_BYTES", 1 << 20)
+    monkeypatch.setattr("csoftmax.prediction.checks.BLOCK_BYTES", 1 << 20)
     rng = np.random.default_rng(0)
     data = np.array(rng.integers(0, 2, (60_000, 200)), dtype, order=order)
     labels = rng.integers(0, 3, len(data))

@@ -3,12 +3,12 @@
 import os
 from os import PathLike
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from csoftmax._atomic import replacing
 from csoftmax._native import checks
 from csoftmax.linear import linear_predict
 
@@ -31,22 +31,14 @@ def write(path: Path, parts: dict[str, ArrayLike | None]) -> None:
 
     The file is there as a whole or not at all, and an older one until then.
     """
-    found = _fitting({name: part for name, part in parts.items() if part is not None})
+    found = fitting({name: part for name, part in parts.items() if part is not None})
     array = found["W"]
     if len(found) > 1:
         array = np.empty((), [(name, part.dtype, part.shape) for name, part in found.items()])
         for name, part in found.items():
             array[name] = part
-    path = path.resolve()  # a link stays one
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path} cannot be written: {path.parent} is no folder")
-    unfinished = path.with_name(f"{path.name}.{token_hex(4)}.unfinished")
-    try:
-        with unfinished.open("xb") as stream:
-            np.save(stream, array, allow_pickle=False)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as stream:
+        np.save(stream, array, allow_pickle=False)
 
 
 def read(path: Path) -> dict[str, NDArray[Any]]:
@@ -60,14 +52,14 @@ def read(path: Path) -> dict[str, NDArray[Any]]:
             raise ValueError("an npz archive")
         names = stored.dtype.names
         parts = {name: stored[name] for name in names} if names else {"W": stored}
-        return {name: np.array(part, order="C") for name, part in _fitting(parts).items()}
+        return {name: np.array(part, order="C") for name, part in fitting(parts).items()}
     except OSError:
         raise
     except Exception as error:  # headers are parsed as Python: damaged, they raise anything
         raise ValueError(f"{path}: {error}: wanted {_WANTED}") from error
 
 
-def _fitting(parts: dict[str, ArrayLike]) -> dict[str, NDArray[Any]]:
+def fitting(parts: dict[str, ArrayLike]) -> dict[str, NDArray[Any]]:
     """The parts as arrays that make up a model: one that can predict."""
     if unknown := sorted(set(parts) - set(PARTS)):
         raise ValueError(f"it has {', '.join(unknown)}")

@@ -1,24 +1,34 @@
-"""Predictions of a fitted linear model, in blocks of rows: memory beyond the result is bounded."""
+"""Predictions of a fitted linear model, in blocks of rows: memory beyond the result is bounded.
+
+What the estimators have of scikit-learn is not here: a model that was loaded predicts without.
+"""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar, TypeVar, cast
+from contextlib import nullcontext
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from csoftmax._native import checks
 from csoftmax._native.threads import default
-from csoftmax.estimators import checks as fit_checks
-from csoftmax.estimators.sklearn import UNUSED, SparseCoefMixin, check_is_fitted
 from csoftmax.functional import log_softmax
 from csoftmax.linear import linear_predict, linear_predict_proba, linear_top_k
 from csoftmax.over_blocks import row_results, rows_of_pairs
-from csoftmax.solvers.blas import one_blas_thread
-from csoftmax.sources import named, parts, source_of
+from csoftmax.prediction import checks as row_checks
+from csoftmax.sources import source_of
+
+try:
+    from csoftmax.solvers.blas import one_blas_thread
+
+    BLAS_OBEYS = True
+except ImportError:  # without SciPy and threadpoolctl BLAS has the threads that it has
+    one_blas_thread = nullcontext  # type: ignore[assignment]
+    BLAS_OBEYS = False
 
 Array = npt.NDArray[Any]
 Method = TypeVar("Method", bound=Callable[..., Array])
@@ -29,43 +39,37 @@ def of_rows(method: Method) -> Method:
 
     @functools.wraps(method)
     def whole(self: Any, X: Any, *, out: Array | None = None) -> Array:
-        check_is_fitted(self)
+        self._check_fitted()
         if (source := source_of(X)) is None:
-            return method(self, fit_checks.features(self, X, reset=False), out=out)
-        fit_checks.same_names(self, source)
+            return method(self, self._checked(X), out=out)
+        row_checks.same_names(self, source)
 
         def of_block(block: Any) -> Array:
-            return method(self, fit_checks.block_features(self, block))
+            return method(self, row_checks.block_features(self, block))
 
         return row_results(of_block, source, out)
 
     return cast(Method, whole)
 
 
-class Predictions(SparseCoefMixin):  # type: ignore[misc]
-    """The methods that predict, of an estimator with coef_, intercept_, classes_ and n_jobs.
+class Predictions:
+    """The methods that predict, of a model with coef_, intercept_, classes_ and n_jobs.
 
     After `sparsify` each call makes `coef_` dense anew, since the kernels and BLAS want it so.
     """
 
-    # `out` says where, not what: no metadata for scikit-learn to route
-    __metadata_request__predict: ClassVar = {"out": UNUSED}
-    __metadata_request__predict_proba: ClassVar = {"out": UNUSED}
-    __metadata_request__predict_log_proba: ClassVar = {"out": UNUSED}
-    __metadata_request__decision_function: ClassVar = {"out": UNUSED}
-
     coef_: Any  # an Array, or CSR after `sparsify`
     intercept_: Array
     classes_: Array
+    n_features_in_: int
     n_jobs: int | None
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "coef_")
+    def _check_fitted(self) -> None:
+        """Refuse to predict before there are coefficients."""
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
+    def _checked(self, X: Any) -> Any:
+        """X in memory as an array of a dtype in `DENSE`, or as CSR: of the features of the fit."""
+        return row_checks.features(self, X)
 
     @of_rows
     def predict(self, X: Any, *, out: Array | None = None) -> Array:
@@ -84,38 +88,6 @@ class Predictions(SparseCoefMixin):  # type: ignore[misc]
             Labels; the first in `classes_` of those with equal scores.
         """
         return self._labels(X, out)
-
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Share of the rows whose class is predicted.
-
-        Parameters
-        ----------
-        X : (N, D) array_like, sparse, or source of blocks
-            As for `fit`.
-        y : (N,) array_like, or str
-            Labels; as for `fit`, where X is a source of blocks.
-        sample_weight : (N,) array_like or str, optional
-            Weights of the rows.
-
-        Returns
-        -------
-        float
-        """
-        source = source_of(X, y, sample_weight)
-        if source is None:
-            return float(super().score(X, y, sample_weight))
-        check_is_fitted(self)
-        fit_checks.same_names(self, source)
-        right = total = 0.0
-        given = (None if isinstance(name, str) else name for name in (y, sample_weight))
-        for part in parts(source, *given):
-            fit_checks.has_target(self, part.y)
-            with named(source, part):
-                hit = self._labels(fit_checks.block_features(self, part.X)) == part.y
-            weight = np.ones(len(hit)) if part.sample_weight is None else part.sample_weight
-            right += float(np.sum(weight[hit], dtype=np.float64))
-            total += float(np.sum(weight, dtype=np.float64))
-        return right / total
 
     @of_rows
     def predict_proba(self, X: Any, *, out: Array | None = None) -> Array:
@@ -137,11 +109,11 @@ class Predictions(SparseCoefMixin):  # type: ignore[misc]
         """
         W, bias = self._rows()
         proba = self._result(out, (X.shape[0], len(bias)), W.dtype, X)
-        n_threads = fit_checks.threads(self.n_jobs)
+        n_threads = row_checks.threads(self.n_jobs)
         linear_predict_proba(W, X, bias=bias, out=proba, n_threads=n_threads)
         # An infinity of X makes some probability NaN or, beside a finite score, 0.
         if not proba.min() > 0:
-            fit_checks.finite_features(self, X)
+            row_checks.finite_features(self, X)
         return proba
 
     def predict_top_k(self, X: Any, k: int) -> tuple[Array, Array]:
@@ -163,12 +135,12 @@ class Predictions(SparseCoefMixin):  # type: ignore[misc]
         probabilities : (N, k) ndarray
             Of these labels, as in `predict_proba`.
         """
-        check_is_fitted(self)
+        self._check_fitted()
         if (source := source_of(X)) is None:
-            return self._top_k(fit_checks.features(self, X, reset=False), k)
-        fit_checks.same_names(self, source)
+            return self._top_k(self._checked(X), k)
+        row_checks.same_names(self, source)
         return rows_of_pairs(
-            lambda block: self._top_k(fit_checks.block_features(self, block), k), source
+            lambda block: self._top_k(row_checks.block_features(self, block), k), source
         )
 
     @of_rows
@@ -189,7 +161,7 @@ class Predictions(SparseCoefMixin):  # type: ignore[misc]
         (N, n_classes) ndarray
             In the order of `classes_` and the dtype of `coef_`.
         """
-        n_threads = fit_checks.threads(self.n_jobs)
+        n_threads = row_checks.threads(self.n_jobs)
         coef = dense(self.coef_)
         result = self._result(out, (X.shape[0], len(self.classes_)), coef.dtype, X)
         one_row = len(coef) == 1  # two classes with the scores 0 and z
@@ -225,15 +197,15 @@ class Predictions(SparseCoefMixin):  # type: ignore[misc]
     def _labels(self, X: Any, out: Array | None = None) -> Array:
         labels = self._result(out, (X.shape[0],), self.classes_.dtype, X)
         W, bias = self._rows()
-        index = linear_predict(W, X, bias=bias, n_threads=fit_checks.threads(self.n_jobs))
-        fit_checks.finite_features(self, X)  # a label does not show what it was made from
+        index = linear_predict(W, X, bias=bias, n_threads=row_checks.threads(self.n_jobs))
+        row_checks.finite_features(self, X)  # a label does not show what it was made from
         return np.take(self.classes_, index, out=labels, mode="clip")
 
     def _top_k(self, X: Any, k: int) -> tuple[Array, Array]:
         W, bias = self._rows()
-        n_threads = fit_checks.threads(self.n_jobs)
+        n_threads = row_checks.threads(self.n_jobs)
         index, proba = linear_top_k(W, X, k, bias=bias, n_threads=n_threads)
-        fit_checks.finite_features(self, X)  # as for `predict`
+        row_checks.finite_features(self, X)  # as for `predict`
         return self.classes_[index], proba
 
     def _rows(self) -> tuple[Array, Array]:
@@ -247,13 +219,14 @@ class Predictions(SparseCoefMixin):  # type: ignore[misc]
 
     def _scores(self, coef: Array, X: Any, out: Array) -> None:
         """Scores of all rows, in blocks that Python threads share: BLAS has one for each."""
-        blocks = list(fit_checks.row_blocks(X, len(coef)))
-        n_threads = min(fit_checks.threads(self.n_jobs) or default(), len(blocks))
+        blocks = list(row_checks.row_blocks(X, len(coef)))
+        n_threads = min(row_checks.threads(self.n_jobs) or default(), len(blocks))
+        n_threads = n_threads if BLAS_OBEYS else 1
         with ThreadPoolExecutor(max(1, n_threads)) as pool:
             spread = pool.map if n_threads > 1 else map
             list(spread(lambda rows: self._score(coef, X[rows], out[rows]), blocks))
-        if not fit_checks.all_finite(out):
-            fit_checks.finite_features(self, X)
+        if not row_checks.all_finite(out):
+            row_checks.finite_features(self, X)
 
     def _score(self, coef: Array, block: Any, out: Array) -> None:
         with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):

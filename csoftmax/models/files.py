@@ -1,0 +1,172 @@
+"""Models in files, which hold arrays and texts: to load one runs no code."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib.util import find_spec
+from typing import Any
+
+from csoftmax._version import __version__
+from csoftmax.datasets._files import brief, check_file, reading
+from csoftmax.models import course, fitted, tensors
+from csoftmax.models.fitted import Contents
+
+FORMAT = "1"  #: another one whenever what is written has another meaning
+#: names of the texts beside the arrays
+VERSION_KEY, FORMAT_KEY, MODEL_KEY = "csoftmax.version", "csoftmax.format", "csoftmax.model"
+_WANTED = "a model as csoftmax.save_model writes it"
+
+
+def save_model(model: Any, path: str | os.PathLike[str]) -> None:
+    """Write a fitted model to a file, to be loaded by `load_model`.
+
+    The file has the safetensors format: arrays, numbers and texts, and no code.
+
+    Parameters
+    ----------
+    model : estimator or classifier
+        A fitted `SoftmaxClassifier`, `SoftmaxClassifierCV` or `csoftmax.dask.SoftmaxClassifier`,
+        by `partial_fit` and `sparsify`, too; or a trained `Softmax` or `LinearSVM` of
+        `csoftmax.cs231n.classifiers`. Not a class derived from one, nor a pipeline.
+    path : str or PathLike
+        As it is; what is there is replaced when the new file is whole and on the disk.
+
+    Raises
+    ------
+    TypeError
+        For another object, and for what a file cannot hold: parameters that are functions or
+        generators of random numbers, labels other than text, bool and numbers up to float64.
+    ValueError
+        For a model that is not fitted, whose attributes do not fit together, or with NaN or
+        infinities among its coefficients.
+    OSError
+        Where the file cannot be written. What was there then is as it was.
+
+    Notes
+    -----
+    All parameters and attributes are kept, with their dtypes (in the byte order of the machine that
+    loads them) and bits, but for `checkpoint`, a path on this machine. docs/saving.md describes the
+    file.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from sklearn.datasets import load_iris
+    >>> from csoftmax import SoftmaxClassifier, load_model, save_model
+    >>> X, y = load_iris(return_X_y=True)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "iris.safetensors")
+    ...     save_model(SoftmaxClassifier(C=0.5).fit(X, y), path)
+    ...     model = load_model(path)
+    >>> model
+    SoftmaxClassifier(C=0.5)
+    >>> model.predict(X[::50])
+    array([0, 1, 2])
+    """
+    kind = _kind(model)
+    try:
+        if kind in course.KINDS:
+            found = Contents(course.contents(model), {}, {})
+        else:
+            found = fitted.contents(fitted.KINDS[kind], model)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"this {type(model).__name__} cannot be saved: {error}") from error
+    about = {"kind": kind, "parameters": found.parameters, "texts": found.texts}
+    texts = {
+        VERSION_KEY: __version__,
+        FORMAT_KEY: FORMAT,
+        MODEL_KEY: json.dumps(about, allow_nan=False),
+    }
+    tensors.write(path, found.arrays, texts)
+
+
+def load_model(path: str | os.PathLike[str]) -> Any:
+    """Read a model that `save_model` wrote.
+
+    Nothing in the file is run, whoever made it, and everything in it is checked.
+
+    Parameters
+    ----------
+    path : str or PathLike
+
+    Returns
+    -------
+    estimator, classifier or csoftmax.prediction.LinearModel
+        The model again: of the same class, with its parameters and attributes, and with
+        predictions of the same bits. An estimator where scikit-learn is not installed becomes a
+        LinearModel, which predicts with NumPy alone; one of `csoftmax.dask`, where Dask is not
+        installed, a `SoftmaxClassifier`.
+
+    Raises
+    ------
+    ValueError
+        For any other file, one that is damaged, and one of a format that this version does not
+        know: it names the file, what was seen and what was wanted.
+    OSError
+        Where the file cannot be read.
+
+    Notes
+    -----
+    No more memory is taken than a multiple of the file's size. An estimator that was fitted
+    by `partial_fit` goes on as the one that was saved.
+
+    Examples
+    --------
+    As for `save_model`.
+    """
+    path = check_file(path, _WANTED)
+    with reading(path, _WANTED):
+        arrays, texts = tensors.read(path)
+        kind, found = _about(arrays, texts)
+        if kind in course.KINDS:
+            return course.classifier(kind, arrays)
+        if find_spec("sklearn") is None:
+            return fitted.predictor(fitted.KINDS[kind], found)
+    from csoftmax import estimators  # noqa: F401  # or what lacks is said, not that of the file
+
+    with reading(path, _WANTED):
+        return fitted.estimator(fitted.KINDS[kind], found)
+
+
+def _kind(model: Any) -> str:
+    """The name of a model's kind in files."""
+    cls = type(model)
+    for name, kind in fitted.KINDS.items():
+        if (cls.__module__, cls.__qualname__) == (kind.module, kind.name):
+            return name
+    for name, classifier in course.KINDS.items():
+        if cls is classifier:
+            return name
+    hint = ""
+    if hasattr(model, "steps"):
+        hint = " (of a pipeline, its last step)"
+    raise TypeError(
+        f"model is a {cls.__module__}.{cls.__qualname__}: wanted one of "
+        f"{', '.join([*fitted.KINDS, *course.KINDS])}{hint}"
+    )
+
+
+def _about(arrays: dict[str, Any], texts: dict[str, str]) -> tuple[str, Contents]:
+    """The kind of a model and its contents, of a file that may be anything."""
+    if FORMAT_KEY not in texts:
+        raise ValueError(f"it has no {FORMAT_KEY}, and is of another program")
+    if texts[FORMAT_KEY] != FORMAT:
+        raise ValueError(
+            f"its format is {brief(texts[FORMAT_KEY])}, by csoftmax "
+            f"{brief(texts.get(VERSION_KEY))}; csoftmax {__version__} reads format {FORMAT!r}"
+        )
+    if set(texts) != {VERSION_KEY, FORMAT_KEY, MODEL_KEY}:
+        raise ValueError(f"its texts are {', '.join(sorted(map(brief, texts)))}")
+    about = tensors.parse(texts[MODEL_KEY])
+    if not isinstance(about, dict) or set(about) != {"kind", "parameters", "texts"}:
+        raise ValueError(f"its {MODEL_KEY} is {brief(about)}")
+    kind = about["kind"]
+    if not isinstance(kind, str) or kind not in {*fitted.KINDS, *course.KINDS}:
+        raise ValueError(f"its kind is {brief(kind)}, which csoftmax {__version__} does not know")
+    for name in ("parameters", "texts"):
+        if not isinstance(about[name], dict):
+            raise ValueError(f"its {name} are {brief(about[name])}, not by their names")
+        if about[name] and kind in course.KINDS:
+            raise ValueError(f"it has {name}: {brief(about[name])}")
+    return kind, Contents(arrays, about["texts"], about["parameters"])
