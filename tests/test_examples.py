@@ -23,6 +23,7 @@ def test_all_are_tested():
         "bigger_than_memory.py",
         "soft_labels.py",
         "serve_without_sklearn.py",
+        "two_layer_net.py",
     }
 
 
@@ -65,6 +66,14 @@ def test_serve_without_sklearn(run_python):
     assert "server: LinearModel(10 classes, 64 features), ready in" in out
     assert "refused: X has 63 features, but LinearModel is expecting 64 features as input" in out
     assert "refused: Input X contains NaN." in out
+
+
+def test_two_layer_net(run_python):
+    out = run_python(EXAMPLES / "two_layer_net.py").stdout
+    errors = re.findall(r"^  (\w+) .* relative error (\S+)$", out, re.M)
+    assert [name for name, _ in errors] == ["dS", "dW2", "db2", "dH", "dA", "dW1", "db1"]
+    assert max(float(error) for _, error in errors) < 1e-7
+    assert numbers(r"best validation accuracy: ([\d.]+)", out)[0] > 0.93
 
 
 def test_dask_cluster(run_python):

@@ -119,7 +119,7 @@ def test_dir_offers_names_that_are_there_and_nothing_else():
     "name",
     sorted(
         {m.split(".")[0] for m in FILES if not m.startswith("_")}
-        | {"solvers.sgd", "cs231n.classifiers"}
+        | {"solvers.sgd", "cs231n.classifiers", "cs231n.classifiers.fc_net", "cs231n.solver"}
     ),
 )
 def test_submodules_are_there_on_first_use(name, run_python):

@@ -1,18 +1,23 @@
-"""The names of the course's first assignment, backed by csoftmax.
+"""The names of the course's first assignments, backed by csoftmax.
 
-The cells about linear classifiers in a notebook of Stanford's CS231n run when `cs231n.` in their
-imports becomes `csoftmax.cs231n.`:
+The cells about linear classifiers and fully connected networks in a notebook of Stanford's CS231n
+run when `cs231n.` in their imports becomes `csoftmax.cs231n.`:
 
     classifiers          LinearClassifier, Softmax, LinearSVM, and the losses:
     classifiers.softmax  classifiers.linear_svm    naive, and vectorized (compiled here)
+    classifiers.neural_net                         TwoLayerNet, which trains itself
+    classifiers.fc_net   TwoLayerNet, FullyConnectedNet, for:
+    solver               Solver, by the rules of optim
+    layers  layer_utils  forward and backward halves; losses on scores (compiled here)
     gradient_check       numerical gradients
-    data_utils           CIFAR-10 as float64 images
+    data_utils           CIFAR-10 as float images
+    vis_utils            visualize_grid
 
-The rest of the course (nearest neighbours, networks, features, plots) is in its own package.
+The rest of the course (nearest neighbours, features, convolutions) is in its own package.
 
 The penalty is reg/2 sum(W**2), as in the course's first years. Its releases since then have
 reg sum(W**2), with the gradient 2 reg W. One switch gives that meaning to the `reg` of all names
-here, the losses as the classifiers:
+here, losses, classifiers and networks:
 
 >>> import csoftmax.cs231n
 >>> csoftmax.cs231n.full_penalty
@@ -31,7 +36,16 @@ from csoftmax.cs231n._penalty import CoursePackage as _CoursePackage
 
 full_penalty: bool  # a property of the class
 
-_SUBMODULES = ("classifiers", "data_utils", "gradient_check")
+_SUBMODULES = (
+    "classifiers",
+    "data_utils",
+    "gradient_check",
+    "layer_utils",
+    "layers",
+    "optim",
+    "solver",
+    "vis_utils",
+)
 __getattr__ = _on_first_use(__name__, {name: f"{__name__}.{name}" for name in _SUBMODULES})
 
 _sys.modules[__name__].__class__ = _CoursePackage

@@ -24,9 +24,9 @@ class _Elsewhere(MetaPathFinder):
             return None
         rest = fullname.removeprefix("csoftmax.")
         raise ImportError(
-            f"there is no {fullname}: csoftmax has the linear classifiers of the course, "
-            f"{_PACKAGE}.classifiers, data_utils and gradient_check. Take the rest from the "
-            f"course's own package: {rest}",
+            f"there is no {fullname}: csoftmax has the linear classifiers and the fully connected "
+            "networks of the course, and what these need. Take the rest from the course's own "
+            f"package: {rest}",
             name=fullname,
         )
 

@@ -6,14 +6,20 @@ Every function moves the entries of x in place, one at a time, and puts them bac
 looks at the array rather than at its argument sees the change, as the course's layers do.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import randrange
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["eval_numerical_gradient", "eval_numerical_gradient_array", "grad_check_sparse"]
+__all__ = [
+    "eval_numerical_gradient",
+    "eval_numerical_gradient_array",
+    "eval_numerical_gradient_blobs",
+    "eval_numerical_gradient_net",
+    "grad_check_sparse",
+]
 
 _Array = NDArray[np.floating[Any]]
 
@@ -95,6 +101,79 @@ def eval_numerical_gradient_array(
     for index in np.ndindex(x.shape):
         grad[index] = np.sum(_difference(f, x, index, h) * df) / (2 * h)
     return grad
+
+
+def eval_numerical_gradient_blobs(
+    f: Callable[..., object], inputs: Sequence[Any], output: Any, h: float = 1e-5
+) -> list[_Array]:
+    """Return the numerical gradients of sum(output.vals * output.diffs) by all inputs.
+
+    For a function that writes its value into an object with two arrays, `vals` and `diffs`: a
+    value, and the gradient that comes from above. Its arguments are such objects.
+
+    Parameters
+    ----------
+    f : callable
+        Called as ``f(*inputs, output)``; sets ``output.vals``.
+    inputs : sequence of blobs
+        Their `vals`, ndarrays of floats, are the same afterwards.
+    output : blob
+        Its `diffs` has the shape of its `vals`, which are changed.
+    h : float
+
+    Returns
+    -------
+    list of ndarrays
+        For each input one of the shape and dtype of its `vals`.
+
+    Raises
+    ------
+    TypeError
+        If the `vals` of an input are not an array of floats.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from types import SimpleNamespace
+    >>> x, out = (SimpleNamespace(vals=np.array([3.0]), diffs=np.ones(1)) for _ in range(2))
+    >>> def square(x, out):
+    ...     out.vals = x.vals**2
+    >>> print(eval_numerical_gradient_blobs(square, (x,), out)[0].round(6))
+    [6.]
+    """
+
+    def value(_: _Array) -> _Array:
+        f(*inputs, output)
+        vals: _Array = output.vals
+        return vals
+
+    for blob in inputs:  # before any is moved
+        _check_floats(blob.vals)
+    return [eval_numerical_gradient_array(value, blob.vals, output.diffs, h) for blob in inputs]
+
+
+def eval_numerical_gradient_net(
+    net: Any, inputs: Sequence[Any], output: Any, h: float = 1e-5
+) -> list[_Array]:
+    """Return the numerical gradients of a net of blobs by its inputs.
+
+    Parameters
+    ----------
+    net : object
+        Its `forward()` reads the inputs and sets ``output.vals``.
+    inputs, output, h
+        As for `eval_numerical_gradient_blobs`; so are result and errors.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from types import SimpleNamespace
+    >>> x, out = (SimpleNamespace(vals=np.array([3.0]), diffs=np.ones(1)) for _ in range(2))
+    >>> net = SimpleNamespace(forward=lambda: setattr(out, "vals", 5 * x.vals))
+    >>> print(eval_numerical_gradient_net(net, [x], out)[0].round(6))
+    [5.]
+    """
+    return eval_numerical_gradient_blobs(lambda *_: net.forward(), inputs, output, h)
 
 
 def grad_check_sparse(

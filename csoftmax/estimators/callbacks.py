@@ -2,11 +2,13 @@
 
 To them a fit is a task, and its parts are the iterations. When one has ended nobody knows whether
 another follows: it begins all the same and, if none did, ends empty, as with LogisticRegression.
+A choice of C is a task with a part for each C, and one for the model of all rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy.typing as npt
@@ -41,8 +43,7 @@ class FitTask:
         start: Callable[[], tuple[Array, Array]],
     ) -> None:
         self.estimator, self.classes = estimator, classes
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        self.told = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+        self.told = _told(estimator, X, y, sample_weight)
         self.fit: Any = None
         self.iteration: Any = None
         if hasattr(estimator, "_init_callback_context"):
@@ -87,3 +88,44 @@ class FitTask:
             return {"coef_": coef, "intercept_": intercept, "classes_": self.classes}
 
         return attributes
+
+
+class SearchTask:
+    """Tells scikit-learn's callbacks of a choice of C.
+
+    Parameters
+    ----------
+    estimator : CallbackSupportMixin
+        As for `FitTask`; here with `refit`.
+    X, y, sample_weight
+        As given to `fit`.
+    n_Cs : int
+    """
+
+    def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any, n_Cs: int) -> None:
+        self.told = _told(estimator, X, y, sample_weight)
+        self.fit: Any = None
+        if hasattr(estimator, "_init_callback_context"):
+            self.fit = estimator._init_callback_context(max_subtasks=n_Cs + bool(estimator.refit))
+            self.fit.call_on_fit_task_begin(**self.told)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """What happens within is a part. No callback stops it: all scores are needed."""
+        if self.fit is None:
+            yield
+            return
+        part = self.fit.subcontext(task_name=name)
+        part.call_on_fit_task_begin(**self.told)
+        yield
+        part.call_on_fit_task_end(**self.told)
+
+    def end(self) -> None:
+        """The estimator is fitted."""
+        if self.fit is not None:
+            self.fit.call_on_fit_task_end(reconstruction_attributes={}, **self.told)
+
+
+def _told(estimator: Any, X: Any, y: Any, sample_weight: Any) -> dict[str, Any]:
+    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+    return {"estimator": estimator, "X": X, "y": y, "metadata": metadata}

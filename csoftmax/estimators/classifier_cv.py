@@ -13,7 +13,7 @@ import numpy.typing as npt
 from csoftmax import solvers
 from csoftmax.estimators import checks as fit_checks
 from csoftmax.estimators import parameters, selection, sklearn, solving, surveys, training
-from csoftmax.estimators.classifier import SoftmaxClassifier
+from csoftmax.estimators.callbacks import SearchTask
 from csoftmax.estimators.fitted import Fitted
 from csoftmax.estimators.parameters import Parameters
 from csoftmax.estimators.progress import tell
@@ -28,6 +28,7 @@ Array = npt.NDArray[Any]
 
 class SoftmaxClassifierCV(
     Parameters,
+    sklearn.CallbackSupportMixin,  # type: ignore[misc]
     Fitted,
     ClassifierMixin,  # type: ignore[misc]
     BaseEstimator,  # type: ignore[misc]
@@ -115,6 +116,8 @@ class SoftmaxClassifierCV(
     for the curvature, or 1500 rows of X as float32 where those are more; and a copy of one fold's
     held-out rows at a time, to be scored. A pass has at most 512 // n_classes models, so that many
     folds and shares take several.
+
+    Callbacks of scikit-learn (`set_callbacks`, from 1.9 on) are told of each C and of `refit`.
 
     Sparse X is passed once for each model, which is as many passes as for models fitted one after
     the other.
@@ -228,7 +231,20 @@ class SoftmaxClassifierCV(
             ended them far from it.
         """
         parameters.options(self)
+        solutions, missing = self._fit(X, y, sample_weight, params)
+        if missing:
+            warnings.warn(missing, UserWarning, stacklevel=2)
+        if far := [solution.stop_reason for solution in solutions if solution.far]:
+            subject = f"{len(far)} of {len(solutions)} fits of {type(self).__name__}"
+            message = training.unfinished(subject, self, max(far))  # max_iter before loss
+            warnings.warn(message, sklearn.ConvergenceWarning, stacklevel=2)
+        return self
+
+    @sklearn.with_callbacks  # type: ignore[untyped-decorator]
+    def _fit(self, X: Any, y: Any, sample_weight: Any, params: dict[str, Any]) -> Any:
+        """Fit, and return all solutions, and what to say of missing scores."""
         Cs, ratios = fit_checks.inverse_strengths(self.Cs), fit_checks.l1_ratios(self.l1_ratios)
+        task = SearchTask(self, X, y, sample_weight, len(Cs))
         seen = Seen()
         X, y, sample_weight = surveys.rows(self, X, y, sample_weight, seen)
         y = fit_checks.labels(self, y, X)
@@ -246,16 +262,18 @@ class SoftmaxClassifierCV(
         l2, l1 = selection.penalties(Cs, ratios, masks, weights)
 
         keeper = self._keeper(objective, classes, Cs, ratios, len(folds))
-        solutions = self._solutions(objective, masks, Cs, l2, l1, keeper)
+        solutions = self._solutions(objective, masks, Cs, l2, l1, keeper, task)
         thetas = np.array([solution.theta for solution in solutions])
         thetas = thetas.reshape(*l2.shape, *objective.shape).swapaxes(0, 2)
         models = self._raw(thetas, scaling)
-        scores = self._scores_of(models, classes, X, y, folds, for_score)
-        c, r = selection.best(scores, Cs, ratios, refit=self.refit)
+        scorer = selection.with_labels(self._scorer(), classes)
+        scores = selection.scores(models, classes, X, y, folds, scorer, for_score, self.n_jobs)
+        c, r, missing = selection.best(scores, Cs, ratios, refit=self.refit)
         self.C_, self.l1_ratio_ = float(Cs[c].mean()), float(ratios[r].mean())
         if self.refit:
             start = thetas[:, r[0], c[0]].mean(axis=0)
-            solutions.append(self._final(objective, start, weights))
+            with task.part("refit"):
+                solutions.append(self._final(objective, start, weights))
             coef = self._raw(solutions[-1].theta, scaling)
         else:
             coef = models[np.arange(len(folds)), r, c].mean(axis=0)
@@ -266,11 +284,8 @@ class SoftmaxClassifierCV(
         self.coefs_paths_ = models[..., : None if self.fit_intercept else -1]
         n_iter = [min(max(1, solution.n_iter), self.max_iter) for solution in solutions[: l2.size]]
         self.n_iter_ = np.array(n_iter, np.int32).reshape(l2.shape).swapaxes(0, 2)
-        if far := [solution.stop_reason for solution in solutions if solution.far]:
-            subject = f"{len(far)} of {len(solutions)} fits of {type(self).__name__}"
-            message = training.unfinished(subject, self, max(far))  # max_iter before loss
-            warnings.warn(message, sklearn.ConvergenceWarning, stacklevel=2)
-        return self
+        task.end()
+        return solutions, missing
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any) -> float:
         """Score of predictions for X, by `scoring`.
@@ -350,6 +365,7 @@ class SoftmaxClassifierCV(
         l2: Array,
         l1: Array,
         keeper: Keeper | None,
+        task: SearchTask,
     ) -> list[solvers.Solution]:
         """The models of each C, l1_ratio and fold."""
         lockstep = Lockstep(
@@ -362,7 +378,8 @@ class SoftmaxClassifierCV(
         )
         losses, grads = zip(*lockstep.found, strict=True)
         objective.check(sum(losses), np.array(grads))
-        found = lockstep.path(l2, l1, np.argsort(Cs, kind="stable").tolist(), keeper)
+        order = np.argsort(Cs, kind="stable").tolist()
+        found = lockstep.path(l2, l1, order, keeper, lambda: task.part("C"))
         return [solution for c in range(len(Cs)) for solution in found[c]]
 
     def _final(
@@ -380,20 +397,3 @@ class SoftmaxClassifierCV(
             for theta in thetas.reshape(-1, *thetas.shape[-2:])
         ]
         return np.array(raw).reshape(*thetas.shape[:-2], *raw[0].shape)
-
-    def _scores_of(
-        self, models: Array, classes: Array, X: Any, y: Array, folds: Any, for_score: dict[str, Any]
-    ) -> Array:
-        """Score of each fold's models, on the rows that it holds out."""
-        scorer = selection.with_labels(self._scorer(), classes)
-        model = SoftmaxClassifier(n_jobs=self.n_jobs)
-        model.classes_, model.n_features_in_ = classes, X.shape[1]
-        scores = np.empty(models.shape[:3])
-        for fold, (_, test) in enumerate(folds):
-            X_test, test = surveys.some(X, test)
-            here, y_test = sklearn.check_method_params(surveys.like(X), for_score, test), y[test]
-            for at in np.ndindex(scores.shape[1:]):
-                coef = models[fold][at]
-                model.coef_, model.intercept_ = coef[:, :-1], coef[:, -1]
-                scores[fold][at] = scorer(model, X_test, y_test, **here)
-        return scores

@@ -1,16 +1,17 @@
-"""What SoftmaxClassifierCV chooses from, and how: penalties, scorers, and the best score."""
+"""What SoftmaxClassifierCV chooses from, and how: penalties, scores, and the best of them."""
 
 from __future__ import annotations
 
 import inspect
-import warnings
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from csoftmax.estimators import checks as fit_checks
-from csoftmax.estimators.sklearn import make_scorer
+from csoftmax.estimators import surveys
+from csoftmax.estimators.classifier import SoftmaxClassifier
+from csoftmax.estimators.sklearn import check_method_params, make_scorer
 
 Array = npt.NDArray[Any]
 
@@ -46,8 +47,34 @@ def with_labels(scorer: Any, classes: Array) -> Any:
     )
 
 
-def best(scores: Array, Cs: Array, ratios: Array, *, refit: bool) -> tuple[Array, Array]:
+def scores(
+    models: Array,
+    classes: Array,
+    X: Any,
+    y: Array,
+    folds: Any,
+    scorer: Any,
+    for_score: dict[str, Any],
+    n_jobs: int | None,
+) -> Array:
+    """Score of each fold's models (n_folds, n_l1_ratios, n_Cs), on the rows that it holds out."""
+    model = SoftmaxClassifier(n_jobs=n_jobs)
+    model.classes_, model.n_features_in_ = classes, X.shape[1]
+    found = np.empty(models.shape[:3])
+    for fold, (_, test) in enumerate(folds):
+        X_test, test = surveys.some(X, test)
+        here, y_test = check_method_params(surveys.like(X), for_score, test), y[test]
+        for at in np.ndindex(found.shape[1:]):
+            coef = models[fold][at]
+            model.coef_, model.intercept_ = coef[:, :-1], coef[:, -1]
+            found[fold][at] = scorer(model, X_test, y_test, **here)
+    return found
+
+
+def best(scores: Array, Cs: Array, ratios: Array, *, refit: bool) -> tuple[Array, Array, str]:
     """Indices of C and l1_ratio of the best of the scores (n_folds, n_l1_ratios, n_Cs).
+
+    And what to warn of, where scores are NaN.
 
     One of each for all folds together with `refit`, else one for each fold. The first of equals as
     in LogisticRegressionCV: by C, then by l1_ratio. NaN is never the best, as in GridSearchCV: with
@@ -62,22 +89,22 @@ def best(scores: Array, Cs: Array, ratios: Array, *, refit: bool) -> tuple[Array
         raise ValueError(
             f"scoring is NaN {where} for every C and l1_ratio: wanted a number for at least one"
         )
-    if missing.any():
-        found = missing.any(axis=0).reshape(len(Cs), len(ratios))
-        which = "; ".join(
-            f"C = {', '.join(f'{C:g}' for C in Cs[some])}"
-            + (f" with l1_ratio = {ratio:g}" if len(ratios) > 1 else "")
-            for ratio, some in zip(ratios, found.T, strict=True)
-            if some.any()
-        )
-        warnings.warn(
-            f"scoring is NaN for {which}: not chosen, whatever it is in other folds"
-            if refit
-            else f"scoring is NaN in some fold for {which}: not chosen there",
-            UserWarning,
-            stacklevel=3,
-        )
     at = np.array(
         [np.flatnonzero(~no)[row[~no].argmax()] for row, no in zip(rows, missing, strict=True)]
     )
-    return np.divmod(at, len(ratios))
+    return *np.divmod(at, len(ratios)), _of_missing(missing, Cs, ratios, refit)
+
+
+def _of_missing(missing: Array, Cs: Array, ratios: Array, refit: bool) -> str:
+    if not missing.any():
+        return ""
+    found = missing.any(axis=0).reshape(len(Cs), len(ratios))
+    which = "; ".join(
+        f"C = {', '.join(f'{C:g}' for C in Cs[some])}"
+        + (f" with l1_ratio = {ratio:g}" if len(ratios) > 1 else "")
+        for ratio, some in zip(ratios, found.T, strict=True)
+        if some.any()
+    )
+    if refit:
+        return f"scoring is NaN for {which}: not chosen, whatever it is in other folds"
+    return f"scoring is NaN in some fold for {which}: not chosen there"

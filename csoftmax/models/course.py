@@ -8,7 +8,7 @@ from typing import Any
 import numpy.typing as npt
 
 from csoftmax.cs231n.classifiers import LinearSVM, Softmax
-from csoftmax.cs231n.classifiers._files import PARTS, fitting
+from csoftmax.cs231n.classifiers._linear_files import PARTS, fitting
 from csoftmax.models.layout import finite
 
 Array = npt.NDArray[Any]

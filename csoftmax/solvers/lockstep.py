@@ -11,6 +11,7 @@ import copy
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -225,19 +226,29 @@ class Lockstep:
         return [model.solution for model in models]
 
     def path(
-        self, l2: Array, l1: Array, order: Sequence[int], keeper: Keeper | None = None
+        self,
+        l2: Array,
+        l1: Array,
+        order: Sequence[int],
+        keeper: Keeper | None = None,
+        around: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> dict[int, list[Solution]]:
         """The solutions of `minimise(l2[c], l1[c])` for each c in this order, from zeros on.
 
         With a keeper there is a checkpoint after one or more of them, from which it goes on.
+        Each is found within a context of `around`; those of a checkpoint, too, in no time.
         """
         first = self.found[: self.n_masks]
         solutions: list[list[Solution]] = []
         if keeper and (saved := keeper.saved()):
             solutions = self._restore(saved, first)
             saved.forget()
+        for _ in solutions:
+            with around():
+                pass
         for c in order[len(solutions) :]:
-            solutions.append(self.minimise(l2[c], l1[c]))
+            with around():
+                solutions.append(self.minimise(l2[c], l1[c]))
             done = len(solutions)
             if keeper and keeper.due(done, last=done == len(order)):
                 all_of = [[solution._asdict() for solution in each] for each in solutions]

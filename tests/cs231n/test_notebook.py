@@ -31,28 +31,6 @@ LOSSES = {
 ERROR = re.compile(r"numerical: .* analytic: .*, relative error: (\S+)")
 
 
-@pytest.fixture(params=[False, True], ids=["half of reg", "all of reg"])
-def full_penalty(request):
-    csoftmax.cs231n.full_penalty = request.param
-    yield request.param
-    csoftmax.cs231n.full_penalty = False
-
-
-@pytest.fixture(scope="module")
-def cifar10_dir(tmp_path_factory):
-    """Six batches of 60 images: a pattern for each of ten classes, with noise."""
-    folder = tmp_path_factory.mktemp("datasets") / "cifar-10-batches-bin"
-    folder.mkdir()
-    r = np.random.default_rng(0)
-    patterns = r.integers(0, 128, (10, 3072))
-    for stem in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"):
-        labels = r.integers(0, 10, 60)
-        images = patterns[labels] + r.integers(0, 128, (60, 3072))
-        records = np.column_stack([labels, images]).astype(np.uint8)
-        (folder / f"{stem}.bin").write_bytes(records.tobytes())
-    return folder
-
-
 def course_loss(half, W, X, y, reg, full_penalty):
     """The loss without a penalty, and the penalty as the release has it."""
     loss, dW = half(W, X, y, 0.0)
@@ -218,7 +196,17 @@ def test_the_switch_takes_true_and_false_and_has_one_name():
         with pytest.raises(AttributeError, match=f"{name!r} to set: its one switch is full_pen"):
             setattr(package, name, True)
     assert package.full_penalty is False
-    assert dir(package) == ["classifiers", "data_utils", "full_penalty", "gradient_check"]
+    assert dir(package) == [
+        "classifiers",
+        "data_utils",
+        "full_penalty",
+        "gradient_check",
+        "layer_utils",
+        "layers",
+        "optim",
+        "solver",
+        "vis_utils",
+    ]
 
 
 def test_csoftmax_itself_and_the_worksheet_do_not_know_of_the_switch(run_python):
@@ -261,6 +249,17 @@ def test_csoftmax_itself_and_the_worksheet_do_not_know_of_the_switch(run_python)
         "from csoftmax.cs231n.classifiers import *; Softmax, softmax_loss_naive",
         "from csoftmax.cs231n.classifiers.linear_classifier import *; LinearSVM",
         "import csoftmax.cs231n.classifiers.softmax",
+        "from csoftmax.cs231n.classifiers.neural_net import TwoLayerNet",
+        "from csoftmax.cs231n.classifiers.fc_net import TwoLayerNet, FullyConnectedNet",
+        "from csoftmax.cs231n.classifiers.fc_net import *; affine_relu_forward, batchnorm_backward",
+        "from csoftmax.cs231n.data_utils import get_CIFAR10_data",
+        "from csoftmax.cs231n.gradient_check import *; eval_numerical_gradient_blobs",
+        "from csoftmax.cs231n.layer_utils import affine_relu_forward, affine_relu_backward",
+        "from csoftmax.cs231n.layers import *; softmax_loss, svm_loss, dropout_forward",
+        "from csoftmax.cs231n.optim import sgd, sgd_momentum, rmsprop, adam",
+        "from csoftmax.cs231n.solver import Solver",
+        "from csoftmax.cs231n.vis_utils import visualize_grid",
+        "from csoftmax.cs231n import optim, layers",
     ],
 )
 def test_lines_of_the_notebooks(line):
@@ -270,12 +269,12 @@ def test_lines_of_the_notebooks(line):
 @pytest.mark.parametrize(
     ("line", "missing"),
     [
-        ("import csoftmax.cs231n.vis_utils", "vis_utils"),
+        ("import csoftmax.cs231n.fast_layers", "fast_layers"),
         ("from csoftmax.cs231n import features", "features"),
-        ("from csoftmax.cs231n.vis_utils import visualize_grid", "vis_utils"),
+        ("from csoftmax.cs231n.features import hog_feature, extract_features", "features"),
         ("from csoftmax.cs231n.features import *", "features"),
-        ("from csoftmax.cs231n.solver import Solver", "solver"),
-        ("from csoftmax.cs231n.classifiers.fc_net import TwoLayerNet", "classifiers.fc_net"),
+        ("from csoftmax.cs231n.layers import conv_forward_naive", "layers.conv_forward_naive"),
+        ("from csoftmax.cs231n.classifiers.cnn import ThreeLayerConvNet", "classifiers.cnn"),
         ("import csoftmax.cs231n.classifiers.k_nearest_neighbor as k", "k_nearest_neighbor"),
         ("from csoftmax.cs231n.classifiers import KNearestNeighbor", "KNearestNeighbor"),
     ],
@@ -285,18 +284,34 @@ def test_what_is_not_here_is_said_to_be_in_the_courses_own_package(line, missing
         exec(line, {})
     error = str(raised.value)
     assert error.startswith("there is no csoftmax.cs231n.")
-    assert f"{missing}: csoftmax has the linear classifiers of the course" in error
+    assert f"{missing}: csoftmax has the linear classifiers and the fully connected net" in error
     assert "Take the rest from the course's own package: cs231n." in error
     assert error.endswith(missing)
 
 
 def test_missing_attributes_and_other_packages_fail_as_ever():
-    assert not hasattr(csoftmax.cs231n, "vis_utils")
+    assert not hasattr(csoftmax.cs231n, "features")
     assert not hasattr(csoftmax.cs231n.classifiers, "KNearestNeighbor")
     with pytest.raises(AttributeError, match=r"module 'csoftmax\.cs231n' has no attribute 'so'"):
         _ = csoftmax.cs231n.so
     with pytest.raises(ModuleNotFoundError, match=r"No module named 'csoftmax\.solver'"):
         import_module("csoftmax.solver")
+
+
+def test_numpy_is_enough_for_all_of_it(run_python):
+    run_python(
+        "import sys\n"
+        "for name in ('matplotlib', 'scipy', 'sklearn', 'PIL'):\n"
+        "    sys.modules[name] = None\n"
+        "from csoftmax.cs231n import data_utils, gradient_check, optim, solver, vis_utils\n"
+        "from csoftmax.cs231n.classifiers import fc_net, neural_net, Softmax\n"
+        "import numpy as np\n"
+        "net = fc_net.TwoLayerNet(4, 3, 2)\n"
+        "X, y = np.ones((8, 4)), np.arange(8) % 2\n"
+        "data = {'X_train': X, 'y_train': y, 'X_val': X, 'y_val': y}\n"
+        "solver.Solver(net, data, num_epochs=1).train()\n"
+        "assert vis_utils.visualize_grid(np.ones((2, 2, 2, 3))).shape == (5, 5, 3)\n"
+    )
 
 
 def test_the_notebooks_reloading_keeps_the_switch(run_python):

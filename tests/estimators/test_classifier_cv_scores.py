@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -75,12 +73,11 @@ def test_infinite_scores():
         ([[1.0, inf]], 1),
         ([[inf, 0.0], [-inf, 0.0]], 1),
     ):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            c, r = best(
-                np.array(scores)[:, None], np.arange(3.0)[: len(scores[0])], np.zeros(1), refit=True
-            )
+        Cs = np.arange(3.0)[: len(scores[0])]
+        c, r, missing = best(np.array(scores)[:, None], Cs, np.zeros(1), refit=True)
         assert (c.tolist(), r.tolist()) == ([expected], [0])
+        with np.errstate(invalid="ignore"):  # infinities of both signs have no sum
+            assert bool(missing) == np.isnan(np.sum(scores, axis=0)).any()
 
 
 @pytest.mark.parametrize("refit", [False, True])

@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from csoftmax import SGD, SoftmaxClassifier
+from csoftmax import SGD, SoftmaxClassifier, SoftmaxClassifierCV
 
 callback = pytest.importorskip("sklearn.callback")
 
@@ -136,3 +136,73 @@ def test_within_a_pipeline_and_a_search():
     pipeline.fit(X, y)
     assert monitor.get_logs()
     GridSearchCV(pipeline, {"softmaxclassifier__C": [0.1, 1]}, cv=2).fit(X, y)
+
+
+# --- The choice of C ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("refit", [True, False])
+def test_a_task_for_each_c(refit):
+    recorder = Recorder(stop=1)  # stops nothing: all scores are needed
+    weight = np.ones(len(y))
+    options = {"Cs": [1.0, 0.01, 100.0], "cv": 3, "refit": refit}
+    model = SoftmaxClassifierCV(**options).set_callbacks(recorder).fit(X, y, weight)
+    parts = [("C", 0), ("C", 1), ("C", 2), *([("refit", 3)] if refit else [])]
+    assert [each[:3] for each in recorder.calls] == [
+        ("setup", "fit", len(parts)),
+        ("begin", "fit", 0),
+        *((when, *part) for part in parts for when in ("begin", "end")),
+        ("end", "fit", 0),
+        ("teardown", "fit"),
+    ]
+    assert recorder.told[0] is X
+    assert recorder.told[2]["sample_weight"] is weight
+    fitted = recorder.calls[-2][3]
+    np.testing.assert_array_equal(fitted.predict(X), model.predict(X))
+    alone = SoftmaxClassifierCV(**options).fit(X, y, weight)
+    np.testing.assert_array_equal(model.coef_, alone.coef_)
+    np.testing.assert_array_equal(model.scores_, alone.scores_)
+
+
+def test_a_choice_that_goes_on_tells_of_all(tmp_path, a_checkpoint_each_iteration):
+    class Stop(Recorder):
+        def on_fit_task_end(self, estimator, context, **told):
+            if context.task_id == 1:
+                raise KeyboardInterrupt
+
+    options = {"Cs": [0.01, 1.0, 100.0], "cv": 3, "checkpoint": tmp_path / "choice.npz"}
+    stopped = Stop()
+    with pytest.raises(KeyboardInterrupt):
+        SoftmaxClassifierCV(**options).set_callbacks(stopped).fit(X, y)
+    assert stopped.calls[-1] == ("teardown", "fit")
+    recorder = Recorder()
+    model = SoftmaxClassifierCV(**options).set_callbacks(recorder).fit(X, y)
+    ended = [each[1:3] for each in recorder.calls if each[0] == "end"]
+    assert ended == [("C", 0), ("C", 1), ("C", 2), ("refit", 3), ("fit", 0)]
+    alone = SoftmaxClassifierCV(**(options | {"checkpoint": None})).fit(X, y)
+    np.testing.assert_array_equal(model.coef_, alone.coef_)
+
+
+def test_the_choice_of_c_under_a_progress_bar_and_in_a_search(capsys):
+    pytest.importorskip("rich")
+    model = SoftmaxClassifierCV(Cs=3, cv=3).set_callbacks(callback.ProgressBar()).fit(X, y)
+    out = capsys.readouterr().out
+    assert "SoftmaxClassifierCV" in out
+    assert "100%" in out
+    search = GridSearchCV(SoftmaxClassifierCV(Cs=2), {"cv": [2, 3]}, cv=2)
+    search.set_callbacks(callback.ProgressBar()).fit(X, y)
+    assert "refit" in capsys.readouterr().out
+    assert clone(model).fit(X, y).C_ == model.C_
+
+
+def test_scores_of_the_chosen_model():
+    monitor = callback.ScoringMonitor(scoring="accuracy")
+    model = SoftmaxClassifierCV(Cs=3, cv=3).set_callbacks(monitor).fit(X, y)
+    assert [line["accuracy"] for line in monitor.get_logs().data] == [model.score(X, y)]
+
+
+def test_a_choice_that_fails_is_torn_down():
+    recorder = Recorder()
+    with pytest.raises(ValueError, match="NaN"):
+        SoftmaxClassifierCV().set_callbacks(recorder).fit(np.full_like(X, np.nan), y)
+    assert recorder.calls[-1] == ("teardown", "fit")

@@ -1,5 +1,6 @@
-"""The course's linear classifiers, and their losses."""
+"""The course's linear classifiers, their losses, and (`fc_net`, `neural_net`) its networks."""
 
+from csoftmax._lazy import on_first_use as _on_first_use
 from csoftmax.cs231n.classifiers import linear_svm, softmax
 from csoftmax.cs231n.classifiers.linear_classifier import LinearClassifier, LinearSVM, Softmax
 from csoftmax.cs231n.classifiers.linear_svm import svm_loss_naive, svm_loss_vectorized
@@ -16,3 +17,7 @@ __all__ = [
     "svm_loss_naive",
     "svm_loss_vectorized",
 ]
+
+__getattr__ = _on_first_use(
+    __name__, {name: f"{__name__}.{name}" for name in ("fc_net", "neural_net")}
+)

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from csoftmax._native import checks
+from csoftmax.cs231n import _files
 from csoftmax.cs231n._penalty import half_form
-from csoftmax.cs231n.classifiers import _files
+from csoftmax.cs231n.classifiers import _linear_files
 from csoftmax.linear import linear_predict, softmax_loss, svm_loss
 
 __all__ = ["LinearClassifier", "LinearSVM", "Softmax"]
@@ -190,8 +191,8 @@ class LinearClassifier(ABC):
         [1]
         """
         self._weights()  # are there, or an error says so
-        parts = {name: getattr(self, name) for name in _files.PARTS}
-        _files.write(_files.npy_path(fname), parts)
+        parts = {name: getattr(self, name) for name in _linear_files.PARTS}
+        _linear_files.write(_files.npy_path(fname), parts)
         print(fname, "saved.")
 
     def load(self, fname: str | PathLike[str]) -> bool:
@@ -219,8 +220,8 @@ class LinearClassifier(ABC):
         if not path.exists():
             print(fname, "not available.")
             return False
-        parts = _files.read(path)
-        self.W, self.b, self.shift, self.scale = map(parts.get, _files.PARTS)
+        parts = _linear_files.read(path)
+        self.W, self.b, self.shift, self.scale = map(parts.get, _linear_files.PARTS)
         print(fname, "loaded.")
         return True
 
