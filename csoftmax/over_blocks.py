@@ -240,6 +240,8 @@ def row_results(
     function: Callable[[Any], Array], source: Source, out: Array | None = None
 ) -> Array:
     """What `function` gives for the rows of each block, one below the other; in `out`, if given."""
+    if out is not None:
+        checks.numpy_out(out)
     found: list[Array] = []
     stop, n_rows = 0, source.shape[0]
     for part in parts(source):

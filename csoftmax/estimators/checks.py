@@ -5,8 +5,9 @@ What predictions refuse as well, `prediction.checks`, is here by its own names.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from csoftmax._native import checks
 from csoftmax.estimators.sklearn import (
     _check_sample_weight,
     assert_all_finite,
+    check_array,
     check_classification_targets,
     check_consistent_length,
     column_or_1d,
@@ -45,20 +47,22 @@ SUM_TOLERANCE = 1e-3
 
 def features(estimator: Any, X: Any, *, reset: bool) -> Any:
     """X as an array of float64, float32, uint8 or bool of any layout, or as CSR of floats."""
-    checks.present("X", X)
+    validate = functools.partial(validate_data, estimator, reset=reset)
+    if hasattr(type(X), "columns"):
+        checks.present("X", X)
+        validate(X, skip_check_array=True)  # their names
+        validate = functools.partial(check_array, estimator=estimator, input_name="X")
+        if checks.is_sparse_table(X):
+            X = X.sparse.to_coo()
     dtype: Any = list(DENSE)
     if issparse(X):
         narrow = X.dtype in (np.uint8, np.bool_)
         dtype = np.float32 if narrow else [np.float64, np.float32]
-    elif hasattr(type(X), "columns"):
-        dtype = frame_dtype(X)
     else:  # scikit-learn would see no dtype but NumPy's, and make float64 of a float32 tensor
         X = checks.as_array("X", X)
         if X.dtype.kind == "V":  # bfloat16, or records
             X = checks.array("X", X)
-    return validate_data(
-        estimator, X, reset=reset, accept_sparse="csr", dtype=dtype, ensure_all_finite=False
-    )
+    return validate(X, accept_sparse="csr", dtype=dtype, ensure_all_finite=False)
 
 
 def arithmetic(X: Any) -> np.dtype[Any]:
@@ -101,12 +105,11 @@ def labels_or_probabilities(estimator: Any, y: Any, X: Any) -> tuple[Array, bool
     """The target as (N,) labels or (N, C) probabilities, and whether it is the latter."""
     has_target(estimator, y)
     name = type(estimator).__name__
-    checks.present("y", y)
-    shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
-    soft = len(shape) == 2 and shape[1] > 1
+    y = checks.as_array("y", y)
+    soft = y.ndim == 2 and y.shape[1] > 1
     if soft:
         target = _probabilities(y)
-    elif isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biu":
+    elif y.ndim == 1 and y.dtype.kind in "biu":
         target = y  # always classes; the checks take a twentieth of a fit to iris
     else:
         target = column_or_1d(y, warn=True)
@@ -174,8 +177,9 @@ def partial_classes(estimator: Any, given: Any, n_columns: int | None) -> Array:
     `n_columns` is that of probabilities, which have classes 0, 1, ... without names.
     """
     known = getattr(estimator, "classes_", None)
+    known = None if known is None else checks.as_array("classes_", known)
     if given is not None:
-        named = np.unique(given)
+        named = np.unique(checks.as_array("classes", given))
         if known is not None and not np.array_equal(known, named):
             raise ValueError(
                 f"classes is {given!r}, not the same as on last call to partial_fit: "
@@ -206,12 +210,21 @@ def known_labels(y: Array, classes: Array) -> npt.NDArray[np.int64]:
     return index.astype(np.int64, copy=False)
 
 
+def plain(**values: Any) -> tuple[Any, ...]:
+    """Arguments by name as arrays of NumPy's; None, and one number for all rows, as they are."""
+    return tuple(
+        value if value is None or isinstance(value, Real) else checks.as_array(name, value)
+        for name, value in values.items()
+    )
+
+
 def sample_weights(value: Any, X: Any) -> Array | None:
     """Weights of the rows in float64, none negative, not all zero."""
     if value is None:
         return None
-    checks.present("sample_weight", value)
-    weights: Array = _check_sample_weight(value, X, dtype=np.float64)
+    (given,) = plain(sample_weight=value)
+    rows = np.empty((X.shape[0], 0))  # all of X that counts here
+    weights: Array = _check_sample_weight(given, rows, dtype=np.float64)
     if (negative := weights < 0).any():
         at = int(negative.argmax())
         raise ValueError(f"sample_weight[{at}] is {weights[at]:g}: wanted no negative weight")

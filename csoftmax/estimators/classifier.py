@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from csoftmax.estimators import checks as fit_checks
-from csoftmax.estimators import parameters, surveys, training
+from csoftmax.estimators import namespaces, parameters, surveys, training
 from csoftmax.estimators.callbacks import FitTask
 from csoftmax.estimators.fitted import Fitted
 from csoftmax.estimators.parameters import Parameters
@@ -30,12 +30,7 @@ from csoftmax.estimators.sklearn import (
     with_callbacks,
 )
 from csoftmax.estimators.solving import solve
-from csoftmax.estimators.training import (
-    CheckedObjective,
-    FitProgress,
-    Recorder,
-    Seen,
-)
+from csoftmax.estimators.training import CheckedObjective, FitProgress, Recorder, Seen
 from csoftmax.estimators.warm_start import start
 from csoftmax.solvers import Solution
 from csoftmax.solvers.sgd import SGD, State, epoch
@@ -157,6 +152,8 @@ class SoftmaxClassifier(
     the one before and raises an OSError; killed meanwhile, it leaves a file PATH.*.tmp.
 
     NaN and infinities are not looked for in advance: the first pass over X finds them.
+    Where scikit-learn (from 1.9 on) dispatches on arrays, tensors of PyTorch or JAX on the CPU make
+    attributes and predictions that are tensors, without a copy.
     Not here: `penalty` as a parameter (use `l1_ratio`, and `C=numpy.inf` for none), `dual`,
     `intercept_scaling`, `multi_class`.
 
@@ -297,7 +294,7 @@ class SoftmaxClassifier(
         parameters.checked(self)
         first = not hasattr(self, "coef_")
         fit_checks.in_memory(self, X)
-        X = fit_checks.features(self, X, reset=first)
+        given, X = X, fit_checks.features(self, X, reset=first)
         target, soft = fit_checks.labels_or_probabilities(self, y, X)
         fit_checks.no_class_weight(self.class_weight, soft=soft, partial=True)
         known = fit_checks.partial_classes(self, classes, target.shape[1] if soft else None)
@@ -321,6 +318,7 @@ class SoftmaxClassifier(
             raise ValueError("the coefficients are not finite: scale X, or use standardize=True")
         self.classes_, self.seen_ = known, seen.state()
         self.coef_, self.intercept_ = scaling.raw(theta, self.fit_intercept)
+        namespaces.give_back(self, given, y)
         return self
 
     @with_callbacks  # type: ignore[untyped-decorator]
@@ -338,7 +336,7 @@ class SoftmaxClassifier(
             if recorder.theta is not None:
                 n_iter = len(recorder.history["loss"])
                 solution = Solution(recorder.theta, n_iter, "interrupted")
-                self._keep(solution, recorder, classes, seen)
+                self._keep(solution, recorder, classes, seen, X, y)
             raise
         if solution.stop_reason == "not finite":  # mini-batches do not look at all rows at first
             fit_checks.finite_features(self, objective.X)
@@ -346,7 +344,7 @@ class SoftmaxClassifier(
                 f"the loss is not finite in epoch {solution.n_iter} of solver={self.solver!r}: "
                 "wanted a smaller learning_rate, or standardize=True"
             )
-        self._keep(solution, recorder, classes, seen)
+        self._keep(solution, recorder, classes, seen, X, y)
         task.end()
         return solution
 
@@ -382,13 +380,15 @@ class SoftmaxClassifier(
         seen.look(self, X, given)
         return weights
 
-    def _keep(self, solution: Solution, recorder: Recorder, classes: Array, seen: Seen) -> None:
+    def _keep(
+        self, solution: Solution, recorder: Recorder, classes: Array, seen: Seen, X: Any, y: Any
+    ) -> None:
         self.coef_, self.intercept_ = recorder.model(solution.theta)
-        self.classes_ = classes
+        self.classes_, self.seen_ = classes, seen.state()
         self.n_iter_ = np.array([solution.n_iter], np.int32)
         self.stop_reason_ = solution.stop_reason
         self.history_ = recorder.history
-        self.seen_ = seen.state()
+        namespaces.give_back(self, X, y)
 
     def _warn(self) -> None:
         gradient = self.history_["gradient"][-1:]

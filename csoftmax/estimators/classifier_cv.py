@@ -15,7 +15,7 @@ from csoftmax.estimators import checks as fit_checks
 from csoftmax.estimators import parameters, selection, sklearn, solving, surveys, training
 from csoftmax.estimators.callbacks import SearchTask
 from csoftmax.estimators.fitted import Fitted
-from csoftmax.estimators.parameters import Parameters
+from csoftmax.estimators.namespaces import give_back
 from csoftmax.estimators.progress import tell
 from csoftmax.estimators.scaling import Scaling
 from csoftmax.estimators.sklearn import BaseEstimator, ClassifierMixin, Interval, StrOptions
@@ -27,7 +27,7 @@ Array = npt.NDArray[Any]
 
 
 class SoftmaxClassifierCV(
-    Parameters,
+    parameters.Parameters,
     sklearn.CallbackSupportMixin,  # type: ignore[misc]
     Fitted,
     ClassifierMixin,  # type: ignore[misc]
@@ -245,7 +245,7 @@ class SoftmaxClassifierCV(
         """Fit, and return all solutions, and what to say of missing scores."""
         Cs, ratios = fit_checks.inverse_strengths(self.Cs), fit_checks.l1_ratios(self.l1_ratios)
         task = SearchTask(self, X, y, sample_weight, len(Cs))
-        seen = Seen()
+        seen, as_given = Seen(), (X, y)
         X, y, sample_weight = surveys.rows(self, X, y, sample_weight, seen)
         y = fit_checks.labels(self, y, X)
         classes, index = training.encode(y)
@@ -279,11 +279,11 @@ class SoftmaxClassifierCV(
             coef = models[np.arange(len(folds)), r, c].mean(axis=0)
 
         self.coef_, self.intercept_ = np.ascontiguousarray(coef[:, :-1]), coef[:, -1].copy()
-        self.classes_, self.Cs_, self.l1_ratios_ = classes, Cs, ratios
-        self.scores_ = scores
+        self.classes_, self.Cs_, self.l1_ratios_, self.scores_ = classes, Cs, ratios, scores
         self.coefs_paths_ = models[..., : None if self.fit_intercept else -1]
         n_iter = [min(max(1, solution.n_iter), self.max_iter) for solution in solutions[: l2.size]]
         self.n_iter_ = np.array(n_iter, np.int32).reshape(l2.shape).swapaxes(0, 2)
+        give_back(self, *as_given)
         task.end()
         return solutions, missing
 
@@ -305,6 +305,7 @@ class SoftmaxClassifierCV(
         -------
         float
         """
+        y, sample_weight = fit_checks.plain(y=y, sample_weight=sample_weight)
         for_score = self._routed(sample_weight, params, "score")[1]
         return float(self._scorer()(self, X, y, **for_score))
 

@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from csoftmax._native import checks
 from csoftmax._version import __version__
 from csoftmax.estimators import checks as fit_checks
+from csoftmax.estimators import namespaces
 from csoftmax.estimators.sklearn import (
     UNUSED,
     InconsistentVersionWarning,
@@ -37,8 +39,12 @@ class Fitted(Predictions, SparseCoefMixin):  # type: ignore[misc]
     def _check_fitted(self) -> None:
         check_is_fitted(self)
 
-    def _checked(self, X: Any) -> Any:
+    def _checked(self, X: Any, method: str) -> Any:
+        namespaces.same(self, X, method)
         return fit_checks.features(self, X, reset=False)
+
+    def _like(self, X: Any, found: Array) -> Any:
+        return namespaces.like(X, found)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "coef_")
@@ -66,6 +72,7 @@ class Fitted(Predictions, SparseCoefMixin):  # type: ignore[misc]
         """
         source = source_of(X, y, sample_weight)
         if source is None:
+            y, sample_weight = fit_checks.plain(y=y, sample_weight=sample_weight)
             return float(super().score(X, y, sample_weight))
         check_is_fitted(self)
         fit_checks.same_names(self, source)
@@ -107,13 +114,14 @@ class Fitted(Predictions, SparseCoefMixin):  # type: ignore[misc]
         check_is_fitted(self)
         model = LogisticRegression(**self._parameters_of_theirs())
         model.coef_ = dense(self.coef_).copy()
-        model.intercept_, model.classes_ = self.intercept_.copy(), self.classes_.copy()
+        for name in ("intercept_", "classes_"):
+            setattr(model, name, checks.as_array(name, getattr(self, name)).copy())
         model.n_features_in_ = self.n_features_in_
         if hasattr(self, "feature_names_in_"):
             model.feature_names_in_ = self.feature_names_in_.copy()
         n_iter = getattr(self, "n_iter_", None)
         if n_iter is not None and n_iter.ndim == 1:  # else of all folds
-            model.n_iter_ = n_iter.copy()
+            model.n_iter_ = checks.as_array("n_iter_", n_iter).copy()
         return model
 
     def _parameters_of_theirs(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 try:
     from scipy.sparse import csr_array, csr_matrix, issparse
+    from sklearn import get_config
     from sklearn.base import BaseEstimator, ClassifierMixin
     from sklearn.exceptions import ConvergenceWarning, InconsistentVersionWarning
     from sklearn.linear_model import LogisticRegression
@@ -12,6 +13,7 @@ try:
     from sklearn.model_selection import check_cv
     from sklearn.utils import (
         assert_all_finite,
+        check_array,
         check_consistent_length,
         check_random_state,
         column_or_1d,
@@ -50,6 +52,15 @@ except ImportError:  # they came with scikit-learn 1.9
         return method
 
 
+try:
+    from sklearn.utils._array_api import check_same_namespace, get_namespace_and_device, move_to
+except ImportError:  # LogisticRegression dispatches from scikit-learn 1.9 on
+
+    def get_config():  # type: ignore[no-untyped-def]
+        """Nothing is dispatched."""
+        return {"array_api_dispatch": False}
+
+
 __all__ = [
     "UNUSED",
     "BaseEstimator",
@@ -65,20 +76,25 @@ __all__ = [
     "StrOptions",
     "_check_sample_weight",
     "assert_all_finite",
+    "check_array",
     "check_classification_targets",
     "check_consistent_length",
     "check_cv",
     "check_is_fitted",
     "check_method_params",
     "check_random_state",
+    "check_same_namespace",
     "column_or_1d",
     "compute_class_weight",
     "csr_array",
     "csr_matrix",
+    "get_config",
+    "get_namespace_and_device",
     "get_scorer",
     "get_scorer_names",
     "issparse",
     "make_scorer",
+    "move_to",
     "process_routing",
     "raise_for_params",
     "routing_enabled",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from csoftmax._native import checks
 from csoftmax.estimators.scaling import Scaling
 from csoftmax.estimators.training import CheckedObjective, carry_over
 from csoftmax.prediction.linear import dense
@@ -26,7 +27,6 @@ def start(
             f"X has {objective.n_features} features, but warm_start has coefficients for "
             f"{coef.shape[1]}: wanted as many, or warm_start=False"
         )
-    coef, intercept = carry_over(
-        coef, estimator.intercept_, estimator.classes_, classes, objective.one_row
-    )
+    old = checks.as_array("intercept_", estimator.intercept_), estimator.classes_
+    coef, intercept = carry_over(coef, *old, classes, objective.one_row)
     return scaling.theta(coef, intercept, estimator.fit_intercept).astype(objective.dtype)

@@ -85,7 +85,7 @@ def logsumexp(
     weights = None if b is None else checks.array("b", b)
     dtype, shape = checks.result_dtype(array.dtype), array.shape
     if weights is not None:
-        dtype, shape = _promoted(a, b), _broadcast(array, weights)
+        dtype, shape = _promoted((a, array), (b, weights)), _broadcast(array, weights)
     axes = checks.axes(axis, len(shape))
     size = math.prod(shape)
     n_threads = threads.resolve(n_threads, size * threads.NS_PER_LOGIT)
@@ -101,10 +101,13 @@ def logsumexp(
     return tuple(_shaped(x, dtype, axes, len(shape), keepdims) for x in (result, sign))
 
 
-def _promoted(*values: Any) -> np.dtype[Any]:
-    """The floating dtype that these promote to; Python's own numbers count by their kind."""
+def _promoted(*values: tuple[Any, Array]) -> np.dtype[Any]:
+    """The floating dtype that these promote to; Python's own numbers count by their kind.
+
+    Each is as given, and as an array.
+    """
     own = (bool, int, float)
-    kinds = [value if type(value) in own else np.asarray(value).dtype for value in values]
+    kinds = [given if type(given) in own else array.dtype for given, array in values]
     return checks.result_dtype(np.result_type(*kinds, 1.0))
 
 

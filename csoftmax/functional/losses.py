@@ -64,11 +64,12 @@ def cross_entropy(
     Raises
     ------
     TypeError
-        For arrays that are masked, sparse, complex or of objects.
+        For arrays that are sparse, complex or of objects that are no numbers, masked elements, what
+        is on a GPU or not in memory.
     ValueError
-        For shapes that do not fit (a swap of logits and target is named as such), a target index
-        that is no class (its place is named), weights that are not finite, row weights that are
-        negative, and options out of range.
+        For missing elements, shapes that do not fit (a swap of logits and target is named as such),
+        a target index that is no class (its place is named), weights that are not finite, row
+        weights that are negative, and options out of range.
 
     Notes
     -----

@@ -48,10 +48,11 @@ def softmax(
     Raises
     ------
     TypeError
-        For complex, longdouble, object or masked arrays, or an `out` of another dtype.
+        For complex and longdouble arrays, objects that are no numbers, masked elements, what is on
+        a GPU or not in memory, or an `out` of another dtype.
     ValueError
-        For an axis that is not there or has length 0, or an `out` of another shape, read-only, or
-        that shares part of the memory of `x`.
+        For missing elements, an axis that is not there or has length 0, or an `out` of another
+        shape, read-only, or that shares part of the memory of `x`.
 
     Notes
     -----

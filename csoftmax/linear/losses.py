@@ -91,15 +91,15 @@ def softmax_loss(
     Raises
     ------
     TypeError
-        For arrays that are masked, sparse (but X), complex or of objects, W of another dtype, rows
-        or sparse indices that are no integers, `out` of another dtype; for what is not in memory,
-        but as X, and what can be read once only, or is in a GPU's: nothing is loaded whole in
-        silence.
+        For arrays that are sparse (but X), complex or of objects that are no numbers, masked
+        elements, W of another dtype, rows or sparse indices that are no integers, `out` of another
+        dtype; for what is not in memory, but as X, and what can be read once only, or is in a
+        GPU's: nothing is loaded whole in silence.
     ValueError
-        For shapes that do not fit, no rows, a label that is no class (its row is named), sparse
-        indices that are no feature or row bounds that are none (of the rows in use), weights
-        that are negative, not finite or all 0, options out of range, an `out` that is read-only or
-        lies in memory of an input, whatever kind of object that is.
+        For missing elements, shapes that do not fit, no rows, a label that is no class (its row is
+        named), sparse indices that are no feature or row bounds that are none (of the rows in use),
+        weights that are negative, not finite or all 0, options out of range, an `out` that is
+        read-only or lies in memory of an input, whatever kind of object that is.
 
     Notes
     -----

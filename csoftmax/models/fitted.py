@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from csoftmax._native import checks
 from csoftmax._native.csr import Csr
 from csoftmax.datasets._files import brief
 from csoftmax.models import layout, values
@@ -69,6 +70,9 @@ def contents(kind: Kind, model: Any) -> Contents:
                     f"{name} is {error} (set_params({name}=None) leaves what is fitted)"
                 ) from None
     attributes = {name: value for name, value in vars(model).items() if name not in given}
+    for name, value in attributes.items():
+        if hasattr(type(value), "__dlpack__"):  # those of a fit to tensors, as NumPy's
+            attributes[name] = checks.as_array(name, value)
     arrays, texts = layout.flat(attributes)
     layout.attributes(kind.leaves, arrays, texts)  # as whoever loads it will
     return Contents(arrays, texts, parameters)

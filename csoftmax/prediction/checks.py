@@ -48,6 +48,8 @@ def features(model: Any, X: Any) -> Any:
     """
     checks.present("X", X)
     _same_columns(model, X)
+    if checks.is_sparse_table(X):
+        X = X.sparse.to_coo()
     if checks.is_sparse(X):
         X = X.tocsr()
         if X.dtype not in (np.float64, np.float32):
@@ -69,14 +71,6 @@ def features(model: Any, X: Any) -> Any:
 
 
 def _dense(X: Any) -> Array:
-    if hasattr(type(X), "columns"):
-        dtype = frame_dtype(X)
-        try:
-            if hasattr(type(X), "astype"):  # pandas, whose missing values become NaN so
-                X = X.astype(dtype)
-            return np.asarray(X, dtype)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"X has columns that are no numbers: {error}") from error
     array = checks.as_array("X", X)
     if array.dtype in DENSE:
         return array
@@ -119,22 +113,9 @@ def column_names(X: Any) -> list[str] | None:
 
 
 def frame_dtype(X: Any) -> np.dtype[Any]:
-    """What a data frame is to become: what NumPy makes of its columns' dtypes, if it is in `DENSE`.
-
-    Columns that may have missing values become floats, for NaN to tell of them.
-    """
-    given: Any = getattr(X, "dtypes", None)
-    if hasattr(given, "__array__"):  # pandas, with dtypes of its own beside NumPy's
-        dtypes = [getattr(d, "numpy_dtype", getattr(d, "subtype", d)) for d in given]
-        nullable = any(not isinstance(d, np.dtype) for d in given)
-    else:  # Polars and Arrow: as they turn themselves into an array, but for what is missing
-        dtypes, nullable = [np.asarray(X[:0]).dtype], True
-    if not dtypes or not all(isinstance(d, np.dtype) and d.kind in "biuf" for d in dtypes):
-        return np.dtype(np.float64)  # scikit-learn refuses it, or finds numbers in objects
-    common = np.result_type(*dtypes)
-    if common not in DENSE:
-        return np.dtype(np.float64)
-    return np.result_type(common, np.float32) if nullable else np.dtype(common)
+    """What `features` makes of a data frame: what NumPy makes of its columns, if in `DENSE`."""
+    dtype = checks.table_dtype(X)
+    return dtype if dtype in DENSE else np.dtype(np.float64)
 
 
 # ---- rows of any source ------------------------------------------------------------------------
@@ -203,6 +184,8 @@ def finite_features(estimator: Any, X: Any) -> None:
         else:
             row, column = at
         where = f"row {rows.start + row}, column {column}"
+        if (names := getattr(estimator, "feature_names_in_", None)) is not None:
+            where += f" ({names[column]!r})"
         name = type(estimator).__name__
         if np.isnan(value):
             raise ValueError(

@@ -41,7 +41,8 @@ def of_rows(method: Method) -> Method:
     def whole(self: Any, X: Any, *, out: Array | None = None) -> Array:
         self._check_fitted()
         if (source := source_of(X)) is None:
-            return method(self, self._checked(X), out=out)
+            found = method(self, self._checked(X, method.__name__), out=out)
+            return found if out is not None else self._like(X, found)
         row_checks.same_names(self, source)
 
         def of_block(block: Any) -> Array:
@@ -67,9 +68,13 @@ class Predictions:
     def _check_fitted(self) -> None:
         """Refuse to predict before there are coefficients."""
 
-    def _checked(self, X: Any) -> Any:
+    def _checked(self, X: Any, method: str) -> Any:
         """X in memory as an array of a dtype in `DENSE`, or as CSR: of the features of the fit."""
         return row_checks.features(self, X)
+
+    def _like(self, X: Any, found: Array) -> Any:
+        """A result as whoever gave X wants it."""
+        return found
 
     @of_rows
     def predict(self, X: Any, *, out: Array | None = None) -> Array:
@@ -137,7 +142,8 @@ class Predictions:
         """
         self._check_fitted()
         if (source := source_of(X)) is None:
-            return self._top_k(self._checked(X), k)
+            labels, proba = self._top_k(self._checked(X, "predict_top_k"), k)
+            return self._like(X, labels), self._like(X, proba)
         row_checks.same_names(self, source)
         return rows_of_pairs(
             lambda block: self._top_k(row_checks.block_features(self, block), k), source
@@ -163,7 +169,7 @@ class Predictions:
         """
         n_threads = row_checks.threads(self.n_jobs)
         coef = dense(self.coef_)
-        result = self._result(out, (X.shape[0], len(self.classes_)), coef.dtype, X)
+        result = self._result(out, (X.shape[0], self.classes_.shape[0]), coef.dtype, X)
         one_row = len(coef) == 1  # two classes with the scores 0 and z
         result[:, :one_row] = 0
         self._scores(coef, X, result[:, one_row:])
@@ -195,27 +201,28 @@ class Predictions:
         return scores
 
     def _labels(self, X: Any, out: Array | None = None) -> Array:
-        labels = self._result(out, (X.shape[0],), self.classes_.dtype, X)
+        classes = checks.as_array("classes_", self.classes_)
+        labels = self._result(out, (X.shape[0],), classes.dtype, X)
         W, bias = self._rows()
         index = linear_predict(W, X, bias=bias, n_threads=row_checks.threads(self.n_jobs))
         row_checks.finite_features(self, X)  # a label does not show what it was made from
-        return np.take(self.classes_, index, out=labels, mode="clip")
+        return np.take(classes, index, out=labels, mode="clip")
 
     def _top_k(self, X: Any, k: int) -> tuple[Array, Array]:
         W, bias = self._rows()
         n_threads = row_checks.threads(self.n_jobs)
         index, proba = linear_top_k(W, X, k, bias=bias, n_threads=n_threads)
         row_checks.finite_features(self, X)  # as for `predict`
-        return self.classes_[index], proba
+        return checks.as_array("classes_", self.classes_)[index], proba
 
     def _rows(self) -> tuple[Array, Array]:
         """W (D, C) and bias (C,) with one column for each class."""
-        coef = dense(self.coef_)
+        coef, intercept = dense(self.coef_), checks.as_array("intercept_", self.intercept_)
         if len(coef) > 1:
-            return coef.T, self.intercept_
+            return coef.T, intercept
         W = np.zeros((coef.shape[1], 2), coef.dtype)
         W[:, 1] = coef[0]
-        return W, np.array([0, self.intercept_[0]], coef.dtype)
+        return W, np.array([0, intercept[0]], coef.dtype)
 
     def _scores(self, coef: Array, X: Any, out: Array) -> None:
         """Scores of all rows, in blocks that Python threads share: BLAS has one for each."""
@@ -234,7 +241,7 @@ class Predictions:
                 out[...] = block @ coef.T
             else:
                 np.matmul(block.astype(coef.dtype, copy=False), coef.T, out=out)
-            out += self.intercept_
+            out += checks.as_array("intercept_", self.intercept_)
 
     def _result(
         self, out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any], X: Any
@@ -242,12 +249,13 @@ class Predictions:
         """A result's array: `out`, if given, which overlaps neither X nor the model."""
         if out is None:
             return np.empty(shape, dtype)
-        model = {"intercept_": self.intercept_, "classes_": self.classes_}
-        inputs = checks.parts("X", X) | checks.parts("coef_", self.coef_) | model
+        inputs = checks.parts("X", X) | checks.parts("coef_", self.coef_)
+        for name in ("intercept_", "classes_"):
+            inputs[name] = checks.as_array(name, getattr(self, name))
         return checks.out_array(out, shape, dtype, inputs)
 
 
 def dense(coef: Any) -> Array:
-    """Coefficients as an array, also after `sparsify`."""
-    array: Array = coef.toarray() if checks.is_sparse(coef) else coef
+    """Coefficients as an array, also after `sparsify` and where they are those of another kind."""
+    array: Array = coef.toarray() if checks.is_sparse(coef) else checks.as_array("coef_", coef)
     return array

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from foreign_arrays import Dlpack, Interface, Method, tensor
 
 from csoftmax import SoftmaxClassifier, SoftmaxClassifierCV
 
@@ -56,9 +57,9 @@ NULLABLE = {
     "Float32 and float32": "float32",
     "Float32, UInt8 and boolean": "float32",
     "Float32 and Int32": "float64",
-    "UInt8": "float32",  # which would hold a missing value as NaN
-    "boolean": "float32",
-    "uint8 and boolean": "float32",
+    "UInt8": "uint8",
+    "boolean": "bool",
+    "uint8 and boolean": "uint8",
     "Int64": "float64",
 }
 
@@ -109,7 +110,7 @@ def test_frames_of_pandas(mix, dtype):
 @pytest.mark.parametrize(("mix", "dtype"), [m for m in MIXES.items() if m[0] != "object"])
 def test_frames_with_dtypes_of_their_own(mix, dtype):
     frame = mixed(mix)
-    array = frame.to_numpy("float32" if dtype in ("uint8", "bool") else dtype)
+    array = frame.to_numpy(dtype)
     given = Frame(frame)
     equal_models(SoftmaxClassifier().fit(given, y), SoftmaxClassifier().fit(array, y), given, array)
 
@@ -119,8 +120,9 @@ def test_missing_values_of_nullable_columns(dtype):
     frame = mixed(dtype)
     model = SoftmaxClassifier().fit(frame, y)
     frame.iloc[7, 2] = pd.NA
+    message = r"^column 'c' of X has 1 missing value: wanted none \(fill them"
     for call in (lambda: SoftmaxClassifier().fit(frame, y), lambda: model.predict(frame)):
-        with pytest.raises(ValueError, match=r"Input X contains NaN(.|\n)*row 7, column 2"):
+        with pytest.raises(ValueError, match=message):
             call()
 
 
@@ -145,18 +147,6 @@ def test_a_frame_of_float32_is_read_where_it_lies():
 
 
 # ---- others that NumPy reads --------------------------------------------------------------------
-
-
-def tensor(array):
-    return pytest.importorskip("torch").from_numpy(array)
-
-
-@pytest.mark.parametrize("wrap", [memoryview, tensor, list])
-@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
-def test_the_dtype_is_numpy_s(wrap, dtype):
-    array = (X * 10).astype(dtype) if dtype != "uint8" else (np.abs(X) * 10).astype(dtype)
-    given = wrap(array)
-    equal_models(SoftmaxClassifier().fit(given, y), SoftmaxClassifier().fit(array, y), given, array)
 
 
 def test_tensors_that_numpy_cannot_read():
@@ -193,11 +183,15 @@ class Lazy:
         raise AssertionError("read")
 
 
-MISSING = pytest.mark.parametrize("kind", [Lazy, np.ma.masked_array])
+def masked(array):
+    return np.ma.masked_array(array, np.arange(array.size).reshape(array.shape) == 1)
+
+
+MISSING = pytest.mark.parametrize("kind", [Lazy, masked])
 
 
 def refused(kind, name, array, call, *arguments, **named):
-    message = f"{name} is a masked array: wanted"
+    message = f"{name} is a masked array with 1 of {array.size} elements masked: wanted"
     if kind is Lazy:
         package = Lazy.__module__.partition(".")[0]
         size = f"of shape {array.shape} and {array.nbytes} bytes"
@@ -228,24 +222,10 @@ def test_probabilities_and_partial_fits(kind):
 @METHODS
 def test_predictions(method):
     model = SoftmaxClassifier().fit(X, y)
-    refused(np.ma.masked_array, "X", X, getattr(model, method), np.ma.masked_array(X))
+    refused(masked, "X", X, getattr(model, method), masked(X))
 
 
 # ---- out ----------------------------------------------------------------------------------------
-
-
-class Interface:
-    def __init__(self, array):
-        self.array = array
-        self.__array_interface__ = array.__array_interface__
-
-
-class Method(Interface):
-    def __init__(self, array):
-        self.array = array
-
-    def __array__(self, dtype=None, copy=None):
-        return np.array(self.array, dtype, copy=copy)
 
 
 def frame(array):
@@ -266,7 +246,7 @@ def in_memory(value, out, at):
 
 
 @METHODS
-@pytest.mark.parametrize("wrap", [memoryview, Interface, Method, tensor, frame])
+@pytest.mark.parametrize("wrap", [memoryview, Interface, Method, Dlpack, tensor, frame])
 def test_out_over_x(method, wrap):
     model, X = fitted()
     expected = getattr(model, method)(X)

@@ -134,7 +134,7 @@ def test_the_same_bits_for_any_number_of_threads():
         (np.ones(3, "c8"), TypeError, "b has dtype complex64: wanted real numbers"),
         (1j, TypeError, "b has dtype complex128: wanted real numbers"),
         ("x", TypeError, "b has dtype <U1: wanted real numbers"),
-        (np.ma.ones(3), TypeError, "b is a masked array: wanted a plain array"),
+        (np.ma.masked_all(3), TypeError, "b is a masked array with 3 of 3 elements masked: "),
         (scipy.sparse.csr_array(np.eye(3)), TypeError, "b is a sparse csr_array: wanted a dense"),
         (np.ones(2), ValueError,
          "b has shape (2,): wanted one that broadcasts with that of a, (3, 3)"),

@@ -13,9 +13,15 @@ pytestmark = pytest.mark.usefixtures("isa")
 INF, NAN = np.inf, np.nan
 HUGE = 2**63 + 1
 LONG = np.dtype(np.longdouble)
-masked = np.ma.masked_array
+
+
+def masked(values, mask=True):
+    """With all elements masked, but for those that `mask` leaves."""
+    return np.ma.masked_array(values, mask)
+
+
 NUMBERS = "wanted real numbers (bool, an integer type, float16, float32 or float64)"
-NO_MASK = "is a masked array: wanted a plain array (fill it, or leave the rows out)"
+NO_MASK = "is a masked array with "
 RANGE = "wanted class indices from 0 to 3"
 WHOLE = "wanted class indices, which are whole numbers"
 FINITE = "wanted finite numbers, "
@@ -51,7 +57,7 @@ REFUSALS = {
         "{z} has shape (3, 0, 2): wanted (N, C), (N, C, d1, ...), or (C,)",
     ),
     "ragged logits": ({"z": [[0.0, 1.0], [0.0]]}, ValueError, "{z} is no array of numbers: "),
-    "objects": ({"z": np.zeros((N, C), object)}, TypeError, "{z} has dtype object: " + NUMBERS),
+    "objects": ({"z": np.full((N, C), None)}, TypeError, "{z} has dtype object: " + NUMBERS),
     "none": ({"z": None}, TypeError, "{z} has dtype object: " + NUMBERS),
     "complex": (
         {"z": np.zeros((N, C), complex)},
@@ -139,7 +145,7 @@ REFUSALS = {
     ),
     "a float past the classes": ({"target": targets(0.0, 5.0)}, ValueError, "target[1] is 5: "),
     "in one row": ({"z": np.zeros(4), "target": 4}, ValueError, "target[0] is 4: " + RANGE),
-    "objects for labels": ({"target": np.zeros(3, object)}, TypeError, "target has dtype object: "),
+    "objects for labels": ({"target": np.full(3, None)}, TypeError, "target has dtype object: "),
     "labels past int64": ({"target": [0, 1, 2**70]}, TypeError, "target has dtype object: "),
     "complex labels": ({"target": [0j, 1, 2]}, TypeError, "target has dtype complex128: "),
     "names": ({"target": ["cat", "dog", "cat"]}, TypeError, "target has dtype <U3: " + NUMBERS),
@@ -270,7 +276,11 @@ for name, length, of in (("weight", C, "class"), ("sample_weight", N, "row")):
             f"{name}[{length - 1}] is 1e+39: {FINITE}",
         ),
         f"{name}: masked": ({name: masked(ones)}, TypeError, f"{name} {NO_MASK}"),
-        f"{name}: objects": ({name: ones.astype(object)}, TypeError, f"{name} has dtype object: "),
+        f"{name}: objects": (
+            {name: np.full(length, None)},
+            TypeError,
+            f"{name} has dtype object: ",
+        ),
         f"{name}: complex": (
             {name: ones * 1j},
             TypeError,

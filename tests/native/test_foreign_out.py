@@ -4,29 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from foreign_arrays import Dlpack, Interface, Method, OldDlpack, in_arrow, in_pandas, tensor
 
 import csoftmax
 from csoftmax.solvers.passes import hvp
 
 # ---- what NumPy can see as an array without a copy ----------------------------------------------
-
-
-class Interface:
-    """As of Numba, Cython or ctypes wrappers."""
-
-    def __init__(self, array):
-        self.array = array
-        self.__array_interface__ = array.__array_interface__
-
-
-class Method:
-    """As of data frames and their columns."""
-
-    def __init__(self, array):
-        self.array = array
-
-    def __array__(self, dtype=None, copy=None):
-        return np.array(self.array, dtype, copy=copy)
 
 
 class Once(Method):
@@ -38,17 +21,31 @@ class Once(Method):
         return array
 
 
-def tensor(array):
-    return pytest.importorskip("torch").from_numpy(array)
-
-
 def column(array):
     """Columns of pandas share the memory of a vector; frames, that of a matrix, turned twice."""
-    pandas = pytest.importorskip("pandas")
-    return (pandas.Series if array.ndim == 1 else pandas.DataFrame)(array, copy=False)
+    return in_pandas(array)
 
 
-KINDS = pytest.mark.parametrize("wrap", [memoryview, Interface, Method, Once, tensor, column])
+def nullable_column(array):
+    """So do nullable ones."""
+    arrays = pytest.importorskip("pandas").arrays
+    if array.ndim > 1:
+        return in_pandas(array)
+    cls = arrays.FloatingArray if array.dtype.kind == "f" else arrays.IntegerArray
+    return cls(array, np.zeros(array.shape, bool))
+
+
+def arrow_column(array):
+    return in_arrow(array) if array.ndim == 1 else Dlpack(array)
+
+
+KINDS = pytest.mark.parametrize(
+    "wrap",
+    [
+        *(memoryview, np.ma.masked_array, Interface, Method, Once, Dlpack, OldDlpack),
+        *(tensor, column, nullable_column, arrow_column),
+    ],
+)
 
 
 class Sparse:

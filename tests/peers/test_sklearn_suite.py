@@ -32,14 +32,12 @@ def modules():
             yield str(path)
 
 
-@pytest.fixture(scope="module")
-def outcomes(tmp_path_factory):
-    """Run them in an interpreter of its own, where the names are others."""
-    folder = tmp_path_factory.mktemp("sklearn")
+def run(folder, *arguments, **environment):
+    """What came of tests, in an interpreter of its own, where the names are others."""
     path = [str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [
-            *(sys.executable, "-P", "-m", "pytest", "-p", "sklearn_names", *modules()),
+            *(sys.executable, "-P", "-m", "pytest", "-p", "sklearn_names", *arguments),
             *("-c", os.devnull, "--rootdir", str(PACKAGE), "-p", "no:cacheprovider"),
             *("-q", "--tb=native"),
         ],
@@ -48,7 +46,8 @@ def outcomes(tmp_path_factory):
             "PYTHONPATH": os.pathsep.join(path),
             "CSOFTMAX_OUTCOMES": str(folder / "outcomes.json"),
             "MPLBACKEND": "agg",
-        },
+        }
+        | environment,
         cwd=folder,
         capture_output=True,
         text=True,
@@ -56,6 +55,21 @@ def outcomes(tmp_path_factory):
     )
     assert done.returncode in (0, 1), done.stdout + done.stderr
     return json.loads((folder / "outcomes.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory):
+    """Of all of them."""
+    return run(tmp_path_factory.mktemp("sklearn"), *modules())
+
+
+def test_tensors_of_pytorch(tmp_path):
+    """Which scikit-learn skips where SciPy does not dispatch on arrays."""
+    pytest.importorskip("torch")
+    of_logistic = str(PACKAGE / "linear_model/tests/test_logistic.py")
+    found = run(tmp_path, of_logistic, "-k", "array_api and torch-cpu", SCIPY_ARRAY_API="1")
+    assert len(found) > 50
+    assert not any(found.values()), found
 
 
 def expectation(name):

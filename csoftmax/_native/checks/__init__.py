@@ -13,6 +13,7 @@ from csoftmax._native.checks.arrays import (
     exp_dtype,
     kernel_dtype,
     native,
+    numpy_out,
     out_array,
     overlaps,
     result_dtype,
@@ -21,6 +22,7 @@ from csoftmax._native.checks.arrays import (
     weights,
 )
 from csoftmax._native.checks.containers import present
+from csoftmax._native.checks.foreign import is_sparse_table, table_dtype
 from csoftmax._native.checks.linear import (
     affine,
     coefficients,
@@ -71,6 +73,7 @@ __all__ = [
     "features",
     "integer",
     "is_sparse",
+    "is_sparse_table",
     "kernel_dtype",
     "label_range",
     "labels",
@@ -78,6 +81,7 @@ __all__ = [
     "n_threads",
     "native",
     "normalizers",
+    "numpy_out",
     "out_array",
     "overlaps",
     "parts",
@@ -92,6 +96,7 @@ __all__ = [
     "scores",
     "sparse_entries",
     "sparse_features",
+    "table_dtype",
     "target",
     "total_weight",
     "total_weights",

@@ -6,12 +6,14 @@ import functools
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from csoftmax._native.checks.containers import present, type_name
+from csoftmax._native.checks.foreign import as_numpy, is_sparse_table
 
 Array = npt.NDArray[Any]
 
@@ -26,14 +28,29 @@ def array(name: str, value: npt.ArrayLike) -> Array:
     result = value if type(value) is np.ndarray else as_array(name, value)
     dtype = result.dtype
     if dtype.kind not in REAL_KINDS or dtype.itemsize > 8:
-        hint = ""
-        if dtype.kind == "O" and hasattr(type(value), "to_numpy"):  # data frames, and their columns
-            hint = f"; {name}.to_numpy('float32') makes them of mixed or nullable columns"
-        raise TypeError(
-            f"{name} has dtype {dtype}: wanted real numbers "
-            f"(bool, an integer type, float16, float32 or float64){hint}"
-        )
+        return _of_objects(name, result)
     return result
+
+
+def _of_objects(name: str, value: Array) -> Array:
+    """The numbers that an array of objects holds, as a list of them would become an array."""
+    where = ""
+    if value.dtype == object:
+        try:
+            result = np.array(value.tolist())
+        except ValueError:  # sequences of different lengths
+            result = value
+        dtype = result.dtype
+        if result.shape == value.shape and dtype.kind in REAL_KINDS and dtype.itemsize <= 8:
+            return result
+        for at, element in np.ndenumerate(value):
+            if not isinstance(element, (Real, np.bool_)):
+                where = f"; {name}[{', '.join(map(str, at))}] is {element!r:.50}" if at else ""
+                break
+    raise TypeError(
+        f"{name} has dtype {value.dtype}: wanted real numbers "
+        f"(bool, an integer type, float16, float32 or float64){where}"
+    )
 
 
 def arrays(**values: Any) -> dict[str, Any]:
@@ -50,15 +67,27 @@ def arrays(**values: Any) -> dict[str, Any]:
 def as_array(name: str, value: Any) -> Array:
     """An array of any dtype, without a copy where the value lies in memory as one."""
     present(name, value)
-    if not isinstance(value, np.ndarray) and hasattr(type(value), "tocsr"):
-        raise TypeError(f"{name} is a sparse {type(value).__name__}: wanted a dense array")
-    try:
+    if isinstance(value, np.ndarray):
         return np.asarray(value)
+    if hasattr(type(value), "tocsr"):
+        raise TypeError(f"{name} is a sparse {type(value).__name__}: wanted a dense array")
+    if is_sparse_table(value):
+        raise TypeError(
+            f"{name} is a {type_name(value)} of sparse columns: wanted an array "
+            f"({name}.sparse.to_dense() is dense, {name}.sparse.to_coo() one of SciPy's)"
+        )
+    try:
+        return as_numpy(value)
     except ValueError as error:  # rows of different lengths
         raise ValueError(f"{name} is no array of numbers: {error}") from error
     except (TypeError, RuntimeError, BufferError) as error:  # PyTorch's that NumPy cannot hold
+        hint = ""
+        if getattr(value, "requires_grad", False) is True:
+            hint = f" ({name}.detach() is the values alone; csoftmax.torch has gradients)"
+        elif str(getattr(value, "dtype", "")).endswith("bfloat16"):
+            hint = f" ({name}.float() makes float32 of it)"
         raise TypeError(
-            f"{name} is a {type_name(value)} that NumPy cannot read: {error}"
+            f"{name} is a {type_name(value)} that NumPy cannot read: {error}{hint}"
         ) from error
 
 
@@ -150,6 +179,12 @@ def _repeats(a: Array) -> bool:
     return False
 
 
+def numpy_out(out: Any) -> None:
+    """Refuse an `out` that is not NumPy's."""
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+        raise TypeError(f"out is a {type(out).__name__}: wanted a numpy.ndarray")
+
+
 def out_array(
     out: Array,
     shape: tuple[int, ...],
@@ -163,10 +198,8 @@ def out_array(
     It may be the very memory of the inputs that `in_place` names. The inputs are as `array` returns
     them, once: what only can be made an array may share out's memory, or be another one each time.
     """
-    if type(out) is not np.ndarray and (
-        not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray)
-    ):
-        raise TypeError(f"out is a {type(out).__name__}: wanted a numpy.ndarray")
+    if type(out) is not np.ndarray:
+        numpy_out(out)
     if out.shape != shape:
         raise ValueError(f"out has shape {out.shape}: wanted {shape}")
     if out.dtype != dtype:

@@ -1,11 +1,13 @@
-"""What holds numbers, but not all of them in this process's memory: files, graphs to compute, GPUs.
+"""What has not all its numbers in this process's memory: files, graphs to compute, GPUs, gaps.
 
-NumPy reads most of these whole, in silence, into an array that nobody asked for. They are known by
-what their classes have (a data frame may have a column of any name), so that nothing is imported.
+NumPy reads most of these whole, in silence, into an array that nobody asked for, with NaN or
+anything where an element is missing. They are known by what their classes have (a data frame may
+have a column of any name), so that nothing is imported.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any
 
@@ -19,19 +21,28 @@ _PIECES = ("chunks", "chunkshape", "chunking", "chunk_layout")
 # Polars and Spark; data sets of Arrow and Lance, and Arrow's readers of batches.
 _LOADERS = ("compute", "collect", "to_table", "read_all")
 
+# What can be none of this: Python's own.
+_PYTHON = (list, tuple, bool, int, float, str)
+
+# DLPack's numbers for memory that the CPU reads: its own, pinned for CUDA and ROCm, and managed.
+_HOST = (1, 3, 11, 13)
+
 
 def present(name: str, value: Any) -> None:
-    """Refuse an argument whose elements are not all there: masked, or yet to read or compute."""
+    """Refuse an argument whose elements are not all there: masked, missing, or yet to read."""
     if isinstance(value, np.ndarray):
-        if isinstance(value, np.ma.MaskedArray):
+        if isinstance(value, np.ma.MaskedArray) and (n_masked := np.count_nonzero(value.mask)):
             raise TypeError(
-                f"{name} is a masked array: wanted a plain array (fill it, or leave the rows out)"
+                f"{name} is a masked array with {n_masked} of {value.size} elements masked: "
+                "wanted none (fill them, or leave the rows out)"
             )
+        return
+    if type(value) in _PYTHON:  # looking for all that follows takes longer than small calls
         return
     if _on_gpu(value):
         raise TypeError(
-            f"{name} is a {type_name(value)} in a GPU's memory: wanted an array in the CPU's "
-            f"({name}.get() or {name}.cpu() copies it, as its package has it)"
+            f"{name} is a {type_name(value)} in the memory of a GPU or another device: wanted an "
+            f"array in the CPU's ({name}.get() or {name}.cpu() copies it, as its package has it)"
         )
     loader = _loader(value)
     if loader:
@@ -39,6 +50,12 @@ def present(name: str, value: Any) -> None:
             f"{name} is a {type_name(value)}{_size(value)}, not in memory: "
             f"wanted an array in memory ({name}{loader} loads it whole)"
         )
+    for what, column in _columns(name, value):
+        if n_missing := _n_missing(column):
+            raise ValueError(
+                f"{what} has {n_missing} missing value{'s' if n_missing > 1 else ''}: "
+                "wanted none (fill them, or leave the rows out)"
+            )
 
 
 def type_name(value: Any) -> str:
@@ -78,13 +95,42 @@ def _is_loaded_xarray(value: Any) -> bool:
 
 
 def _on_gpu(value: Any) -> bool:
-    """Whether an array says that it is on a GPU, as those of CuPy, Numba, PyTorch and JAX do."""
-    if not hasattr(type(value), "__cuda_array_interface__"):
-        return False
+    """Whether an array says that it is elsewhere, as those of CuPy, Numba, PyTorch and JAX do."""
+    cls = type(value)
+    if hasattr(cls, "to_cupy"):  # of cuDF, whose frames say nothing else
+        return True
     try:
-        return value.__cuda_array_interface__ is not None
-    except (AttributeError, RuntimeError):  # not there; or PyTorch's, which NumPy's error tells of
-        return False
+        if getattr(value, "__cuda_array_interface__", None) is not None:
+            return True
+        return hasattr(cls, "__dlpack_device__") and value.__dlpack_device__()[0] not in _HOST
+    except (AttributeError, BufferError, RuntimeError, TypeError, ValueError):
+        return False  # NumPy's error tells of PyTorch's and JAX's that are nowhere yet
+
+
+def _columns(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """What may have missing values that are no NaN, and what to call it in errors."""
+    cls = type(value)
+    if not hasattr(cls, "columns"):
+        yield name, value
+    elif hasattr(cls, "isna"):  # pandas
+        for k, dtype in enumerate(value.dtypes):
+            if not isinstance(dtype, np.dtype):
+                yield f"column {value.columns[k]!r} of {name}", value.iloc[:, k]
+    elif hasattr(cls, "get_columns"):  # Polars
+        for column in value.get_columns():
+            yield f"column {column.name!r} of {name}", column
+    elif hasattr(cls, "num_columns"):  # Arrow
+        for column_name, column in zip(value.schema.names, value.columns, strict=True):
+            yield f"column {column_name!r} of {name}", column
+
+
+def _n_missing(column: Any) -> int:
+    """How many elements are missing; a NaN is there."""
+    cls = type(column)
+    if hasattr(cls, "isna"):
+        return 0 if isinstance(column.dtype, np.dtype) else int(column.isna().sum())
+    count = column.null_count if hasattr(cls, "null_count") else 0
+    return int(count() if callable(count) else count)
 
 
 def _size(value: Any) -> str:
