@@ -12,6 +12,8 @@ PYTHON ?= python3
 PYTEST_ARGS ?=
 
 BIN := $(CURDIR)/.venv/bin
+# What tests against other packages want, where CI is set: extras called test-NAME.
+OTHERS := torch sources dask models boosting
 SOURCES := pyproject.toml setup.py MANIFEST.in LICENSE README.md $(wildcard src/*) \
            $(shell find csoftmax -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
@@ -35,7 +37,7 @@ define run-tests
 	    $(CURDIR)/tests $(CURDIR)/README.md $(CURDIR)/docs --pyargs csoftmax
 endef
 
-test: .venv/.test $(if $(CI),.venv/.test-torch .venv/.test-sources .venv/.test-dask .venv/.test-models)
+test: .venv/.test $(if $(CI),$(OTHERS:%=.venv/.test-%))
 	$(call run-tests,build/test/run,)
 
 test-peers: .venv/.test-peers $(if $(CI),.venv/.test-torch)

@@ -10,9 +10,10 @@ the options of its mini-batches, `SGD`, and as LogisticRegressionCV: `SoftmaxCla
 `save_model` and `load_model`: fitted models in files, which predict without scikit-learn, too.
 
 Submodules, each imported when it is first used: `cs231n` (the course's names), `datasets`
-(readers of files), `dask` (the estimator on a cluster), `models` and `prediction` (what is saved,
-and predicts without scikit-learn), `reference` (the definitions in NumPy), `solvers`, `sources`
-(rows that are not in memory), `worksheet`, `plot`, `bench`.
+(readers of files), `dask` (the estimator on a cluster), `boosting` (objectives for XGBoost and
+LightGBM), `models` and `prediction` (what is saved, and predicts without scikit-learn), `reference`
+(the definitions in NumPy), `solvers`, `sources` (rows that are not in memory), `worksheet`, `plot`,
+`bench`.
 """
 
 import typing as _typing
@@ -44,6 +45,7 @@ with _one_line_for_commands():
 
 if _typing.TYPE_CHECKING:
     from csoftmax import bench as bench
+    from csoftmax import boosting as boosting
     from csoftmax import cli as cli
     from csoftmax import cs231n as cs231n
     from csoftmax import dask as dask
@@ -88,6 +90,7 @@ _ON_DEMAND = {
     "SoftmaxClassifier": "csoftmax.estimators",
     "SoftmaxClassifierCV": "csoftmax.estimators",
     "bench": "csoftmax.bench",
+    "boosting": "csoftmax.boosting",
     "cli": "csoftmax.cli",
     "cs231n": "csoftmax.cs231n",
     "dask": "csoftmax.dask",

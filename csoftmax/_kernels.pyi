@@ -55,6 +55,22 @@ def row_losses(
     n_threads: int,
 ) -> None: ...
 def total(x: npt.NDArray[np.float64]) -> float: ...
+def row_boost(
+    z: _Reals,
+    index: _Int64 | None,
+    prob: _Reals | None,
+    weight: _Reals | None,
+    coef: _Reals | None,
+    label_smoothing: float,
+    gamma: float,
+    scale: float,
+    curvature: float,
+    least: float,
+    g: npt.NDArray[np.float32] | None,
+    h: npt.NDArray[np.float32] | None,
+    losses: npt.NDArray[np.float64] | None,
+    n_threads: int,
+) -> None: ...
 def linear_loss_grad(
     loss: int,
     W: _Reals,

@@ -29,6 +29,7 @@ include "threads.pxi"      # units of work for threads
 include "views.pxi"        # looking at arrays; memory
 include "indices.pxi"      # labels and indices within bounds?
 include "rows.pxi"         # rows of logits: row functions, losses
+include "boosting.pxi"     # rows of scores: gradients and Hessians for boosted trees
 include "linear.pxi"       # rows of X: linear models
 include "vectors.pxi"      # products and weighted sums of long vectors
 include "moments.pxi"      # means of the features, and squares about them

@@ -48,6 +48,20 @@ typedef struct {
     ptrdiff_t units, width; /* rows of a unit, if beside each other */
 } loss_job;
 
+/* What boosting takes from scores (boosting.h). */
+typedef struct {
+    ptrdiff_t outer, n, inner; /* as of a loss_job */
+    cube z, g, h;              /* g and h of floats; g.data NULL: neither */
+    target_spec target;
+    double gamma;     /* of the focal loss; 0: cross-entropy */
+    double scale;     /* of the scores */
+    double curvature; /* factor of p (1 - p) in h; 0: h is |g| */
+    double least;     /* of h */
+    double *losses;   /* (outer * inner), or NULL */
+    int form;
+    ptrdiff_t units, width;
+} boost_job;
+
 /* X as SciPy's CSR: row r has the entries start[r] .. start[r + 1], sorted by feature */
 typedef struct {
     const void *value, *index, *start; /* of entries: values, features */

@@ -7,6 +7,7 @@
  *   panels.h       the two skinny products on one block of rows
  *   strips.h       from arrays of rows to strips and back; the row functions on arrays
  *   loss_strips.h  the losses on arrays of scores
+ *   boosting.h     gradient and Hessian's diagonal of a softmax, on strips and on arrays
  *   logsumexp.h    a sum of exponentials with weights, on strips and on arrays
  *   affine.h       shifted and scaled features, folded into the model
  *   sources.h      rows of X as reals
@@ -64,6 +65,7 @@
 #include "panels.h"
 #include "strips.h"
 #include "loss_strips.h"
+#include "boosting.h"
 #include "logsumexp.h"
 #include "affine.h"
 #include "sources.h"
@@ -92,6 +94,7 @@
 #include "panels.h"
 #include "strips.h"
 #include "loss_strips.h"
+#include "boosting.h"
 #include "logsumexp.h"
 #include "affine.h"
 #include "sources.h"

@@ -36,6 +36,13 @@ cdef extern from "kernels.h" nogil:
         target_spec target
         double *losses
 
+    ctypedef struct boost_job:
+        ptrdiff_t outer, n, inner, units
+        cube z, g, h
+        target_spec target
+        double gamma, scale, curvature, least
+        double *losses
+
     ctypedef struct csr_spec:
         const void *value
         const void *index
@@ -123,6 +130,10 @@ cdef extern from "kernels.h" nogil:
     size_t plan_losses_f64(loss_job *job)
     void loss_unit_f32(const loss_job *job, ptrdiff_t unit, float *scratch)
     void loss_unit_f64(const loss_job *job, ptrdiff_t unit, double *scratch)
+    size_t plan_boost_f32(boost_job *job)
+    size_t plan_boost_f64(boost_job *job)
+    void boost_unit_f32(const boost_job *job, ptrdiff_t unit, float *scratch)
+    void boost_unit_f64(const boost_job *job, ptrdiff_t unit, double *scratch)
     void vector_math_f32(int log1p, const float *x, float *out, ptrdiff_t n)
     void vector_math_f64(int log1p, const double *x, double *out, ptrdiff_t n)
     size_t plan_linear_f32(linear_job *job)

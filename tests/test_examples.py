@@ -17,6 +17,7 @@ def numbers(pattern, text):
 
 def test_all_are_tested():
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
+        "boosting.py",
         "dask_cluster.py",
         "text.py",
         "images.py",
@@ -74,6 +75,18 @@ def test_two_layer_net(run_python):
     assert [name for name, _ in errors] == ["dS", "dW2", "db2", "dH", "dA", "dW1", "db1"]
     assert max(float(error) for _, error in errors) < 1e-7
     assert numbers(r"best validation accuracy: ([\d.]+)", out)[0] > 0.93
+
+
+def test_boosting(run_python):
+    pytest.importorskip("xgboost")
+    pytest.importorskip("lightgbm")
+    out = run_python(EXAMPLES / "boosting.py").stdout
+    differences = numbers(r"XGBoost: probabilities differ.* by (\S+)", out)
+    differences += numbers(r"LightGBM: probabilities differ.* by (\S+)", out)
+    assert max(differences) < 1e-3
+    losses = [float(x) for x in re.findall(r"log loss of the votes ([\d.]+)", out)]
+    assert len(losses) == 5
+    assert max(losses[1], losses[4]) < losses[0]  # all votes, and the most frequent
 
 
 def test_dask_cluster(run_python):

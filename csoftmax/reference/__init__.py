@@ -7,9 +7,11 @@ range, no rows); the full list of refusals belongs to the compiled functions of 
     _course     softmax and hinge loss of a linear model, derived in the course's three stages
     _rows       softmax, log_softmax, logsumexp and the Jacobian
     _losses     cross-entropy and multiclass hinge on logits, with every option
+    _boosting   gradient and Hessian's diagonal, with the options of `csoftmax.boosting`
     _linear     the linear losses with every option, their Hessian, and the predictions
 """
 
+from csoftmax.reference._boosting import softmax_grad_hess
 from csoftmax.reference._course import (
     softmax_loss_half_vectorized,
     softmax_loss_naive,
@@ -52,6 +54,7 @@ __all__ = [
     "multiclass_hinge_with_grad",
     "softmax",
     "softmax_backward",
+    "softmax_grad_hess",
     "softmax_hvp",
     "softmax_jacobian",
     "softmax_loss",
