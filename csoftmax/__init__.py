@@ -10,10 +10,10 @@ the options of its mini-batches, `SGD`, and as LogisticRegressionCV: `SoftmaxCla
 `save_model` and `load_model`: fitted models in files, which predict without scikit-learn, too.
 
 Submodules, each imported when it is first used: `cs231n` (the course's names), `datasets`
-(readers of files), `dask` (the estimator on a cluster), `boosting` (objectives for XGBoost and
-LightGBM), `models` and `prediction` (what is saved, and predicts without scikit-learn), `reference`
-(the definitions in NumPy), `solvers`, `sources` (rows that are not in memory), `worksheet`, `plot`,
-`bench`.
+(readers of files), `dask` (the estimator on a cluster), `torch` (losses for PyTorch), `boosting`
+(objectives for XGBoost and LightGBM), `models` and `prediction` (what is saved, and predicts
+without scikit-learn), `reference` (the definitions in NumPy), `solvers`, `sources` (rows that are
+not in memory), `worksheet`, `plot`, `bench`.
 """
 
 import typing as _typing
@@ -57,6 +57,7 @@ if _typing.TYPE_CHECKING:
     from csoftmax import reference as reference
     from csoftmax import solvers as solvers
     from csoftmax import sources as sources
+    from csoftmax import torch as torch
     from csoftmax import worksheet as worksheet
     from csoftmax.estimators import SoftmaxClassifier, SoftmaxClassifierCV
     from csoftmax.models import load_model as load_model
@@ -104,6 +105,7 @@ _ON_DEMAND = {
     "save_model": "csoftmax.models",
     "solvers": "csoftmax.solvers",
     "sources": "csoftmax.sources",
+    "torch": "csoftmax.torch",
     "worksheet": "csoftmax.worksheet",
 }
 __getattr__ = _on_first_use(__name__, _ON_DEMAND)

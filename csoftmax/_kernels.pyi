@@ -136,6 +136,22 @@ def linear_predictions(
     proba: _Reals | None,
     n_threads: int,
 ) -> None: ...
+def layer_loss_grads(
+    X: _Reals,
+    W: _Reals,
+    bias: _Reals | None,
+    index: _Int64 | None,
+    prob: _Reals | None,
+    weight: _Reals | None,
+    coef: _Reals | None,
+    factor: float,
+    label_smoothing: float,
+    dX: _Reals | None,
+    dW: _Reals | None,
+    dbias: _Reals | None,
+    losses: npt.NDArray[np.float64],
+    n_threads: int,
+) -> None: ...
 def vector_math(log1p: bool, x: _Reals, out: _Reals) -> None: ...
 def products(
     a: list[_Reals], b: list[_Reals], out: npt.NDArray[np.float64], n_threads: int

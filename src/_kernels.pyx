@@ -31,6 +31,7 @@ include "indices.pxi"      # labels and indices within bounds?
 include "rows.pxi"         # rows of logits: row functions, losses
 include "boosting.pxi"     # rows of scores: gradients and Hessians for boosted trees
 include "linear.pxi"       # rows of X: linear models
+include "layer.pxi"        # the last layer of a network
 include "vectors.pxi"      # products and weighted sums of long vectors
 include "moments.pxi"      # means of the features, and squares about them
 include "peaks.pxi"        # limits of the machine

@@ -128,6 +128,27 @@ typedef struct {
     void *x_rows, *x_turned; /* (block, ld) and (D, block): a block's features */
 } linear_job;
 
+/* The last layer of a network (layer.h). A row's numbers are neighbours; strides are between rows.
+ */
+typedef struct {
+    ptrdiff_t N, D, C; /* D >= LANES */
+    const void *x, *w, *bias;
+    ptrdiff_t x_stride, w_stride;
+    target_spec target;
+    void *dx, *dw; /* NULL: not wanted */
+    ptrdiff_t dx_stride, dw_stride;
+    double *losses; /* (N) */
+    /* the plan */
+    ptrdiff_t tiles, shares, groups, rounds, block, ld;
+    ptrdiff_t round; /* which is on */
+    /* work space */
+    void *g;       /* (groups, block / STRIP, C, STRIP) scores, then their gradients */
+    void *dx_sums; /* (groups, shares, block, ld) */
+    void *dw_sums; /* (groups, C, lddw), or dw itself if there is one group */
+    ptrdiff_t lddw;
+    double *dbias; /* (groups, C) sums, or NULL: not wanted */
+} layer_job;
+
 /* Long vectors, all of n numbers (vectors.h). */
 enum { MOST_VECTORS = 64 };
 typedef struct {

@@ -16,6 +16,7 @@
  *   blocks.h       from X, whatever it is made of, to a pass over a slot of blocks of rows
  *   sparse.h       the same from CSR rows, with the two products for them
  *   tiles.h        the same for many classes, in tiles of W and dW
+ *   layer.h        the last layer of a network: gradients to its rows, weights and bias
  *   vectors.h      products and weighted sums of long vectors
  *   moments.h      means of the features, and squares about them (only for double)
  *   peaks.h        how fast this machine reads, multiplies and adds
@@ -74,6 +75,7 @@
 #include "blocks.h"
 #include "sparse.h"
 #include "tiles.h"
+#include "layer.h"
 #include "vectors.h"
 #include "peaks.h"
 #undef IS_DOUBLE
@@ -103,6 +105,7 @@
 #include "blocks.h"
 #include "sparse.h"
 #include "tiles.h"
+#include "layer.h"
 #include "vectors.h"
 #include "moments.h"
 #include "peaks.h"

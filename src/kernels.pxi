@@ -97,6 +97,24 @@ cdef extern from "kernels.h" nogil:
         void *x_rows
         void *x_turned
 
+    ctypedef struct layer_job:
+        ptrdiff_t N, D, C
+        const void *x
+        const void *w
+        const void *bias
+        ptrdiff_t x_stride, w_stride
+        target_spec target
+        void *dx
+        void *dw
+        ptrdiff_t dx_stride, dw_stride
+        double *losses
+        ptrdiff_t tiles, shares, groups, rounds, block, ld, round
+        void *g
+        void *dx_sums
+        void *dw_sums
+        ptrdiff_t lddw
+        double *dbias
+
     ctypedef struct vectors_job:
         ptrdiff_t n, n_a, n_b
         const void *a[64]
@@ -150,6 +168,10 @@ cdef extern from "kernels.h" nogil:
     size_t plan_tiles_f64(linear_job *job)
     void tiles_unit_f32(const linear_job *job, int stage, ptrdiff_t unit, char *scratch)
     void tiles_unit_f64(const linear_job *job, int stage, ptrdiff_t unit, char *scratch)
+    size_t plan_layer_f32(layer_job *job)
+    size_t plan_layer_f64(layer_job *job)
+    void layer_unit_f32(const layer_job *job, int stage, ptrdiff_t unit, char *scratch)
+    void layer_unit_f64(const layer_job *job, int stage, ptrdiff_t unit, char *scratch)
     void vectors_unit_f32(const vectors_job *job, ptrdiff_t unit)
     void vectors_unit_f64(const vectors_job *job, ptrdiff_t unit)
     size_t plan_moments(moments_job *job)

@@ -19,6 +19,7 @@ def test_all_are_tested():
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
         "boosting.py",
         "dask_cluster.py",
+        "language_model_head.py",
         "text.py",
         "images.py",
         "bigger_than_memory.py",
@@ -96,6 +97,15 @@ def test_dask_cluster(run_python):
     assert "a worker is dead" in out
     assert "same coefficients to the last bit: True" in out
     assert 0.5 < numbers(r"accuracy: ([\d.]+)", out)[0] < 0.9
+
+
+def test_language_model_head(run_python):
+    pytest.importorskip("torch")
+    out = run_python(EXAMPLES / "language_model_head.py", 20).stdout
+    guessing, trained = (float(x) for x in re.findall(r": (\d+) words to choose from", out))
+    assert trained < guessing / 4
+    ours, theirs = numbers(r"loss of 500 words: ([\d.]+), by PyTorch ([\d.]+)", out)
+    assert abs(ours - theirs) < 1e-4 * theirs
 
 
 def test_text(run_python, tmp_path):

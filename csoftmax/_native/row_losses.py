@@ -84,8 +84,7 @@ class Problem:
 
     def _run(self, grad: Array | None, n_threads: int) -> Any:
         """The reduced loss; and its gradient in `grad`, (N, C, d1, ...)."""
-        mean = self.reduction == "mean"
-        normalizer = self._normalizer() if mean else 1.0
+        normalizer = self.normalizer()
         losses = np.zeros(math.prod(self.rows.shape))
         if len(losses):
             kernels, logits = dispatch.kernels, checks.native(self.logits, self.compute)
@@ -104,6 +103,10 @@ class Problem:
                 self.rows.layout(logits, self.prob, grad),
                 n_threads,
             )
+        return self.reduced(losses, normalizer)
+
+    def reduced(self, losses: Array, normalizer: float) -> Any:
+        """What the caller asked for, of one loss for each row."""
         if self.sample_weight is not None:
             # 0 * inf is NaN, and past float64 is inf: results like others
             with np.errstate(invalid="ignore", over="ignore"):
@@ -112,12 +115,12 @@ class Problem:
             rows = self.rows.shaped(checks.native(losses, self.dtype))
             return rows if self.given.ndim > 1 else rows[0]
         total: float = dispatch.kernels.total(losses)
-        if not mean:
-            return total
         return total / normalizer if normalizer else np.nan
 
-    def _normalizer(self) -> float:
-        """What a mean divides by."""
+    def normalizer(self) -> float:
+        """What the reduction divides by."""
+        if self.reduction != "mean":
+            return 1.0
         if self.index is None or self.weight is None:
             if self.sample_weight is None:
                 return float(self.n_targets)
@@ -130,3 +133,50 @@ class Problem:
         if self.sample_weight is not None:
             of_rows *= self.sample_weight
         return float(of_rows.sum())
+
+
+def plain_loss(
+    logits: Array,
+    index: npt.NDArray[np.int64],
+    ignore_index: int,
+    reduction: str,
+    label_smoothing: float,
+    grad: Array | None,
+    n_threads: int,
+) -> float | None:
+    """The cross-entropy of a contiguous matrix and its class indices, and its gradient in `grad`.
+
+    None where there is more to it, an error included: `Problem` sees to that. It has the same bits,
+    and takes 20 microseconds more between two passes of a network.
+    """
+    if reduction not in ("mean", "sum"):
+        return None
+    if type(ignore_index) is not int or abs(ignore_index) >= 2**63:
+        return None
+    if type(label_smoothing) is not float or not 0 <= label_smoothing <= 1:
+        return None
+    n_rows, n_classes = logits.shape
+    kernels = dispatch.kernels
+    row, ignored = kernels.bad_label(index, None, n_classes, True, ignore_index)
+    left = n_rows - ignored
+    if row >= 0 or not left or (ignored and ignore_index >= 0):
+        return None
+    normalizer = float(left) if reduction == "mean" else 1.0
+    losses = np.empty(n_rows)
+    kernels.row_losses(
+        kernels.LOSSES["cross_entropy"],
+        logits,
+        index,
+        None,
+        None,
+        None,
+        1.0 / normalizer,
+        label_smoothing,
+        0.0,
+        grad,
+        losses,
+        None,
+        threads.resolve(n_threads, logits.size * threads.NS_PER_LOGIT),
+    )
+    total: float = kernels.total(losses)
+    return total / normalizer

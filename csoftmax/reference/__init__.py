@@ -21,6 +21,7 @@ from csoftmax.reference._course import (
     svm_loss_vectorized,
 )
 from csoftmax.reference._linear import (
+    linear_cross_entropy,
     linear_predict,
     linear_predict_proba,
     linear_top_k,
@@ -45,6 +46,7 @@ from csoftmax.reference._rows import (
 __all__ = [
     "cross_entropy",
     "cross_entropy_with_grad",
+    "linear_cross_entropy",
     "linear_predict",
     "linear_predict_proba",
     "linear_top_k",

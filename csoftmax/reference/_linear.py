@@ -6,7 +6,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from csoftmax.reference._common import Array, float64
-from csoftmax.reference._losses import RowLoss, cross_entropy_rows, hinge_rows, reduce, targets
+from csoftmax.reference._losses import (
+    RowLoss,
+    cross_entropy_rows,
+    cross_entropy_with_grad,
+    hinge_rows,
+    reduce,
+    targets,
+)
 from csoftmax.reference._rows import softmax
 
 
@@ -104,6 +111,28 @@ def svm_loss(
     """
     F, y, s = _select(X, y, sample_weight, rows, shift, scale)
     return _linear_loss(hinge_rows(delta), W, F, y, reg, bias, s, label_smoothing)
+
+
+def linear_cross_entropy(
+    X: ArrayLike, W: ArrayLike, target: ArrayLike, bias: ArrayLike | None = None, **options: Any
+) -> tuple[Any, Array, Array, Array]:
+    """Cross-entropy of a linear layer, with its gradients by the rows, the layer and the bias.
+
+        Z = X W' + bias         loss = cross_entropy(Z, target, **options)
+        dX = dZ W               dW = dZ' X              dbias = sum of the rows of dZ
+
+    W is (C, D), as PyTorch has it.
+
+    Examples
+    --------
+    >>> loss, dX, dW, dbias = linear_cross_entropy([[1.0]], [[0.0], [2.0]], [1], [2.0, 0.0])
+    >>> print(dX, dW.T, dbias)
+    [[-1.]] [[ 0.5 -0.5]] [ 0.5 -0.5]
+    """
+    F, W = float64(X), float64(W)
+    Z = F @ W.T + (0.0 if bias is None else float64(bias))
+    loss, dZ = cross_entropy_with_grad(Z, target, **options)
+    return loss, dZ @ W, dZ.T @ F, np.sum(dZ, axis=0)
 
 
 def linear_predict(

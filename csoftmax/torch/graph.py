@@ -1,0 +1,80 @@
+"""What both losses are made of: tensors as arrays, and gradients that wait in autograd's graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from csoftmax._native import threads
+from csoftmax.torch.library import Tensor, torch
+
+_PLAIN = (Tensor, torch.nn.Parameter)
+_LARGE = 3e38  # of float32
+_graph_is_kept = torch._C._autograd._get_current_graph_task_keep_graph
+
+
+def array(tensor: Tensor | None) -> Any:
+    """The memory of a tensor; of bfloat16, which NumPy does not have, a copy."""
+    if tensor is None:
+        return None
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy(force=True)
+
+
+def as_tensor(loss: Any, like: np.ndarray[Any, Any]) -> Tensor:
+    """A loss, or one for each row, of the dtype of the logits."""
+    if isinstance(loss, float) and not abs(loss) < _LARGE:  # NumPy would warn
+        return torch.from_numpy(np.array(loss)).to(torch.from_numpy(like).dtype)
+    return torch.from_numpy(np.array(loss, like.dtype, order="C"))
+
+
+def n_threads() -> int:
+    """As many as PyTorch may use, and no more than csoftmax would."""
+    return min(int(torch.get_num_threads()), threads.default())
+
+
+def is_traced(tensor: Tensor) -> bool:
+    """Whether this call is written down (torch.compile, torch.export), and not computed."""
+    return torch.compiler.is_compiling() or type(tensor) not in _PLAIN
+
+
+def kept(ctx: Any) -> tuple[Sequence[Tensor | None], bool]:
+    """The gradients that wait, and whether they may be changed: nobody can ask for them again.
+
+    Where they are given away they become somebody's `.grad`, without a copy.
+    """
+    grads, final = ctx.grads, not _graph_is_kept()
+    if grads is None:
+        raise RuntimeError(
+            "a loss of csoftmax.torch is asked for its gradient a second time: "
+            "wanted backward(retain_graph=True) the first time"
+        )
+    if final:
+        ctx.grads = None
+    return grads, final
+
+
+def scaled(grad: Tensor | None, by: Tensor, in_place: bool = False) -> Tensor | None:
+    """A gradient times that of the loss, which is 1 more often than not."""
+    if grad is None:
+        return None
+    if by.dim():
+        by = by.unsqueeze(1)
+    elif in_place and by.item() == 1:
+        return grad
+    return grad.mul_(by) if in_place else grad * by
+
+
+def refuse_create_graph() -> None:
+    """A derivative of these gradients would be 0 in silence: they are numbers, and no graph."""
+    if torch.is_grad_enabled():
+        raise RuntimeError(
+            "a loss of csoftmax.torch has no second derivative: wanted create_graph=False"
+        )
+
+
+def save_grads(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    """Of an operator whose results are the loss and its gradients."""
+    ctx.mark_non_differentiable(*output[1:])
+    ctx.save_for_backward(*output[1:])

@@ -1,0 +1,22 @@
+"""What comes from PyTorch: its only import."""
+
+from __future__ import annotations
+
+try:
+    import torch
+    from torch import Tensor
+    from torch.nn import CrossEntropyLoss, LinearCrossEntropyLoss  # the second came with 2.13
+    from torch.nn._reduction import legacy_get_string
+except ImportError as error:
+    raise ImportError(
+        "csoftmax.torch needs PyTorch 2.13 or later: pip install 'torch>=2.13' "
+        "(or 'csoftmax[torch]')"
+    ) from error
+
+__all__ = [
+    "CrossEntropyLoss",
+    "LinearCrossEntropyLoss",
+    "Tensor",
+    "legacy_get_string",
+    "torch",
+]
