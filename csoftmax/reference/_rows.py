@@ -90,7 +90,7 @@ def _weighted_log_sum(a: Array, b: Array, axis: Axis) -> tuple[Array, Array, Arr
         total = ties + others
         near_1 = np.abs(total - 1.0) < 0.5
         log = np.where(near_1, np.log1p(ties - 1.0 + others), np.log(np.abs(total)))
-    return m, total, m + log
+        return m, total, m + log
 
 
 def _infinite_part(a: Array, b: Array, axis: Axis) -> Array:
