@@ -1,6 +1,8 @@
 # Each target sets itself up in .venv: a Python >= 3.11 and a C compiler are all that must be there.
 #
 #   make demo     the worksheet on scikit-learn's digits, into demo-out/
+#   make demo-cifar  the course's published grid, 100 models on CIFAR-10, into demo-cifar-out/
+#                 (CIFAR10=FOLDER, that of its batches, or CSOFTMAX_DATA that which holds it)
 #   make test     all tests and all examples of the docs, against the installed wheel
 #   make test-peers  the tests that SciPy, scikit-learn and PyTorch ship, on csoftmax
 #   make lint     ruff, cython-lint, clang-format, mypy
@@ -21,11 +23,15 @@ SOURCES := pyproject.toml setup.py MANIFEST.in LICENSE README.md $(wildcard src/
 WHEEL = $(firstword $(wildcard build/dist/*.whl))
 SDIST = $(firstword $(wildcard build/dist/*.tar.gz))
 
-.PHONY: demo test test-peers lint bench clean
+.PHONY: demo demo-cifar test test-peers lint bench clean
 .SECONDARY:
 
 demo: .venv/.cli
 	$(BIN)/csoftmax worksheet --data digits --out demo-out
+
+CIFAR10 ?= $(CSOFTMAX_DATA)/cifar-10-batches-py
+demo-cifar: .venv/.cli
+	$(BIN)/csoftmax worksheet --data $(CIFAR10) --grid published --out demo-cifar-out
 
 # Run from a folder with nothing in it, so that nothing but the installed package can be imported;
 # a process for each core. $(1) is that folder, $(2) the environment, $(3) more arguments.
@@ -59,7 +65,7 @@ bench: .venv/.bench
 	$(BIN)/python -P benchmarks/fit.py
 
 clean:
-	rm -rf .venv build demo-out *.egg-info
+	rm -rf .venv build demo-out demo-cifar-out *.egg-info
 
 .venv/.created:
 	@$(PYTHON) -c 'import sys; sys.exit("csoftmax needs Python >= 3.11, and $(PYTHON) is " \

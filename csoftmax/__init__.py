@@ -11,9 +11,9 @@ the options of its mini-batches, `SGD`, and as LogisticRegressionCV: `SoftmaxCla
 
 Submodules, each imported when it is first used: `cs231n` (the course's names), `datasets`
 (readers of files), `dask` (the estimator on a cluster), `torch` (losses for PyTorch), `boosting`
-(objectives for XGBoost and LightGBM), `models` and `prediction` (what is saved, and predicts
-without scikit-learn), `reference` (the definitions in NumPy), `solvers`, `sources` (rows that are
-not in memory), `worksheet`, `plot`, `bench`.
+(objectives for XGBoost and LightGBM), `search` (many models at once), `models` and `prediction`
+(what is saved, and predicts without scikit-learn), `reference` (the definitions in NumPy),
+`solvers`, `sources` (rows that are not in memory), `worksheet`, `plot`, `bench`.
 """
 
 import typing as _typing
@@ -55,6 +55,7 @@ if _typing.TYPE_CHECKING:
     from csoftmax import plot as plot
     from csoftmax import prediction as prediction
     from csoftmax import reference as reference
+    from csoftmax import search as search
     from csoftmax import solvers as solvers
     from csoftmax import sources as sources
     from csoftmax import torch as torch
@@ -103,6 +104,7 @@ _ON_DEMAND = {
     "prediction": "csoftmax.prediction",
     "reference": "csoftmax.reference",
     "save_model": "csoftmax.models",
+    "search": "csoftmax.search",
     "solvers": "csoftmax.solvers",
     "sources": "csoftmax.sources",
     "torch": "csoftmax.torch",

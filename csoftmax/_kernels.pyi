@@ -109,6 +109,44 @@ def linear_stack_loss_grad(
     dbias: _Reals | None,
     n_threads: int,
 ) -> None: ...
+def linear_stack_size(
+    W: _Reals,
+    X: npt.NDArray[Any],
+    rows: _Int64,
+    shift: npt.NDArray[Any] | None,
+    scale: npt.NDArray[Any] | None,
+    group: int,
+) -> int: ...
+def linear_stack_copy(
+    W: _Reals,
+    X: npt.NDArray[Any],
+    rows: _Int64,
+    shift: npt.NDArray[Any] | None,
+    scale: npt.NDArray[Any] | None,
+    group: int,
+    packed: _Reals,
+    n_models: int,
+    model: int,
+    back: bool,
+) -> bool: ...
+def linear_stack_step(
+    loss: int,
+    W: _Reals,
+    X: npt.NDArray[Any],
+    rows: _Int64,
+    shift: npt.NDArray[Any] | None,
+    scale: npt.NDArray[Any] | None,
+    group: int,
+    packed: _Reals,
+    bias: _Reals | None,
+    index: _Int64,
+    delta: float,
+    rates: _Reals,
+    regs: npt.NDArray[np.float64],
+    losses: npt.NDArray[np.float64],
+    far: npt.NDArray[np.bool_],
+    n_threads: int,
+) -> None: ...
 def linear_hvp(
     W: _Reals,
     X: npt.NDArray[Any],

@@ -201,7 +201,14 @@ def _worksheet_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=_whole(0), default=0, metavar="N", help="chooses split, weights, batches")
     add("--iterations", type=_whole(1), default=1500, metavar="N", help="steps of each model")
     add("--batch-size", type=_whole(1), default=200, metavar="N", help="rows of each step")
-    grid = "; without it the course's for CIFAR-10, else chosen from the spread of the data"
+    add(
+        "--grid",
+        choices=("default", "published"),
+        default="default",
+        help="the settings to search: a few, those of the course for CIFAR-10, else chosen from "
+        "the spread of the data; or all 100 of the course's published sheet for CIFAR-10",
+    )
+    grid = "; without it those of --grid"
     add(
         "--learning-rates",
         type=_rate,
@@ -233,7 +240,9 @@ def _worksheet(arguments: argparse.Namespace) -> None:
     else:
         pictures, missing = plot.write_all, ""
     data = worksheet.prepare(datasets.load(arguments.data), arguments.seed)
-    settings = _settings(worksheet.default_settings(data), arguments)
+    published = arguments.grid == "published"
+    grid = worksheet.published_settings(data) if published else worksheet.default_settings(data)
+    settings = _settings(grid, arguments)
     names = ("softmax", "svm") if arguments.classifier == "both" else (arguments.classifier,)
     sheet = worksheet.Sheet(data, settings, [worksheet.CLASSIFIERS[name] for name in names])
     told: list[str] = []
@@ -272,11 +281,9 @@ def _work(sheet: Sheet, tell: Callable[[str], None], *, quiet: bool) -> None:
     tell(report.gradient_check(sheet))
     sheet.timings = [worksheet.timings(data, c, seed) for c in sheet.classifiers]
     tell(report.timings(sheet))
-    n_models = len(sheet.classifiers) * len(settings.learning_rates) * len(settings.regs)
-    with _progress_bar(n_models, quiet=quiet) as advance:
-        sheet.searches = [
-            worksheet.search(data, c, settings, lambda _: advance()) for c in sheet.classifiers
-        ]
+    sheet.searches = [
+        worksheet.search(data, c, settings, progress=not quiet) for c in sheet.classifiers
+    ]
     tell(report.search(sheet))
     sheet.scores = [worksheet.score(data, found) for found in sheet.searches]
     tell(report.scores(sheet))
@@ -311,22 +318,6 @@ def _all_or_nothing(path: Path) -> Iterator[Path]:
             with suppress(OSError):  # it holds something by now
                 path.rmdir()
         raise
-
-
-@contextmanager
-def _progress_bar(total: int, *, quiet: bool) -> Iterator[Callable[[], None]]:
-    """Show a bar on a terminal, where tqdm is installed; give the function that moves it on."""
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        yield lambda: None
-        return
-    with tqdm(total=total, desc="search", unit="model", leave=False, disable=quiet or None) as bar:
-
-        def advance() -> None:
-            bar.update()
-
-        yield advance
 
 
 def _whole(least: int) -> Callable[[str], int]:

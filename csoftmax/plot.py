@@ -25,6 +25,7 @@ Array = NDArray[Any]
 SEQUENTIAL = "cividis"  # reads the same with and without colour vision
 DIVERGING = "RdBu_r"
 MAX_CLASSES = 40  # as many weight images fit one picture
+MAX_LABELS = 24  # and as many lines one legend
 DPI = 90
 LINE_STYLES = ("-", "--", ":", "-.")
 
@@ -58,13 +59,14 @@ def loss_curves(found: Search) -> Figure:
     top = 3 * max(t.losses[0] for t in found.trials)
     for trial, curve in zip(found.trials, curves, strict=True):
         best = trial is found.best
+        label = f"{trial.learning_rate:g}, {trial.reg:g}" + (" (best)" if best else "")
         axes.plot(
             np.arange(len(curve)) + window,
             np.where(curve <= top, curve, np.nan),
             color=colours[regs.index(trial.reg)],
             linestyle=LINE_STYLES[rates.index(trial.learning_rate) % len(LINE_STYLES)],
             linewidth=3 if best else 1.3,
-            label=f"{trial.learning_rate:g}, {trial.reg:g}" + (" (best)" if best else ""),
+            label=label if best or len(curves) <= MAX_LABELS else None,
         )
     if all((curve[np.isfinite(curve)] > 0).all() for curve in curves):
         axes.set_yscale("log")

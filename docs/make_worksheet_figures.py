@@ -1,4 +1,4 @@
-"""Run the worksheet on CIFAR-10 and put its figures into docs/worksheet.md and docs/img/.
+"""Run the worksheet on CIFAR-10, by both grids; put figures into docs/worksheet.md and docs/img/.
 
 The environment variable CSOFTMAX_DATA names the folder that holds cifar-10-batches-py. Where the
 machine is not quiet, set OMP_NUM_THREADS=1: NumPy and csoftmax then both run on one thread, whose
@@ -27,7 +27,14 @@ PICTURES = (
     ("softmax-surface.png", "softmax of two logits"),
 )
 ROUNDS = 10
-BEGIN, END = "<!-- cifar10: begin -->", "<!-- cifar10: end -->"
+# What the course's published sheet says of softmax: train and validation accuracy by learning rate
+# and reg, in its own form, and validation and test accuracy of its best setting.
+PUBLISHED = {
+    (1e-7, 2.5e4): (0.329, 0.345),
+    (5e-7, 2.5e4): (0.329, 0.345),
+    (5e-7, 5e4): (0.303, 0.314),
+}
+PUBLISHED_BEST = (0.350, 0.341)
 
 
 def accuracies(document: dict[str, Any]) -> list[str]:
@@ -70,7 +77,8 @@ def times(data: worksheet.Data) -> list[str]:
 def section(document: dict[str, Any], data: worksheet.Data) -> str:
     """Return what stands between the markers."""
     config, machine, settings = document["csoftmax"], document["machine"], document["settings"]
-    seconds = [trial["seconds"] for search in document["search"] for trial in search["trials"]]
+    models = sum(len(search["trials"]) for search in document["search"])
+    seconds = sum(search["seconds"] for search in document["search"])
     return "\n".join(
         [
             f"{settings['iterations']} steps of {settings['batch_size']} rows a model, seed "
@@ -80,7 +88,7 @@ def section(document: dict[str, Any], data: worksheet.Data) -> str:
             "",
             *times(data),
             "",
-            f"The fastest model trained in {min(seconds):.2f} s. Measured on "
+            f"All {models} models trained in {seconds:.1f} s. Measured on "
             f"{machine['processor']}, threads: {config['n_threads']}, "
             f"instruction set {config['instruction_set']}, "
             f"{config['compiler']}, NumPy {config['numpy']}, Python {machine['python']}, "
@@ -91,8 +99,53 @@ def section(document: dict[str, Any], data: worksheet.Data) -> str:
     )
 
 
+def published(document: dict[str, Any]) -> str:
+    """Return the validation accuracies of the published grid, and those published beside ours."""
+    settings = document["settings"]
+    rates, regs = settings["learning_rates"], [reg / 2 for reg in settings["regs"]]
+    lines = []
+    for search, test in zip(document["search"], document["test"], strict=True):
+        lines += [
+            f"Validation accuracy of {search['classifier']}; the best is "
+            f"**{search['best_val_accuracy']:.3f}**, and on the test rows "
+            f"**{test['accuracy']:.3f}**:",
+            "",
+            f"| learning rate \\ the course's reg | {' | '.join(f'{reg:.0f}' for reg in regs)} |",
+            "|---" * (len(regs) + 1) + "|",
+        ]
+        for k, rate in enumerate(rates):
+            trials = search["trials"][k * len(regs) : (k + 1) * len(regs)]
+            cells = [f"{trial['val_accuracy']:.3f}" for trial in trials]
+            lines.append(f"| {rate:.2e} | {' | '.join(cells)} |")
+        lines.append("")
+    softmax, test = document["search"][0], document["test"][0]
+    lines += [
+        "| softmax | published train / val | here |",
+        "|---|---|---|",
+    ]
+    for (rate, reg), (train, val) in PUBLISHED.items():
+        trial = softmax["trials"][rates.index(rate) * len(regs) + regs.index(reg)]
+        lines.append(
+            f"| {rate:g}, {reg:g} | {train:.3f} / {val:.3f} | "
+            f"{trial['train_accuracy']:.3f} / {trial['val_accuracy']:.3f} |"
+        )
+    lines.append(
+        "| best of the grid: val / test | {:.3f} / {:.3f} | ".format(*PUBLISHED_BEST)
+        + f"{softmax['best_val_accuracy']:.3f} / {test['accuracy']:.3f} |"
+    )
+    return "\n".join(lines)
+
+
+def put(page: Path, name: str, text: str) -> None:
+    """Replace what stands between the page's markers of this name."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    head, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    tail = rest.partition(end)[2]
+    page.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")
+
+
 def run() -> int:
-    """Write the section and the pictures; return the exit status."""
+    """Write the sections and the pictures; return the exit status."""
     source = Path(os.environ["CSOFTMAX_DATA"]) / "cifar-10-batches-py"
     with tempfile.TemporaryDirectory() as folder:
         status = main(["worksheet", "--data", str(source), "--out", folder])
@@ -103,11 +156,13 @@ def run() -> int:
         for name, _ in PICTURES:
             shutil.copy(Path(folder, name), DOCS / "img" / name)
     data = worksheet.prepare(datasets.load(source))
-    page = DOCS / "worksheet.md"
-    head, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    tail = rest.partition(END)[2]
-    page.write_text(f"{head}{BEGIN}\n{section(document, data)}\n{END}{tail}", encoding="utf-8")
-    return 0
+    put(DOCS / "worksheet.md", "cifar10", section(document, data))
+    with tempfile.TemporaryDirectory() as folder:
+        status = main(["worksheet", "--data", str(source), "--grid", "published", "--out", folder])
+        if status == 0:
+            document = json.loads(Path(folder, "worksheet.json").read_text(encoding="utf-8"))
+            put(DOCS / "worksheet.md", "published", published(document))
+    return status
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ include "rows.pxi"         # rows of logits: row functions, losses
 include "boosting.pxi"     # rows of scores: gradients and Hessians for boosted trees
 include "linear.pxi"       # rows of X: linear models
 include "layer.pxi"        # the last layer of a network
+include "stack.pxi"        # steps of many models on the same rows
 include "vectors.pxi"      # products and weighted sums of long vectors
 include "moments.pxi"      # means of the features, and squares about them
 include "peaks.pxi"        # limits of the machine

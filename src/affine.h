@@ -53,10 +53,8 @@ INLINE int FN(far)(real x) { return !(x <= FAR && x >= -FAR); } /* NaN, too */
 /* the rows of job->affine: middle, as `widened` wants it of bytes; middle - shift; scale; middle */
 INLINE real *FN(affine)(const linear_job *job, int k) { return (real *)job->affine + k * job->ld; }
 
-/* one piece of the features: their middles, W and V times their scale, and what goes into biases */
-static void FN(fold)(const linear_job *job, ptrdiff_t piece) {
-    const ptrdiff_t begin = piece * FEATURES, end = FN(smaller)(begin + FEATURES, job->D);
-    const ptrdiff_t columns = FN(columns)(job);
+/* one piece of the features: their middles and scales; returns how many are out of range */
+static ptrdiff_t FN(fold_features)(const linear_job *job, ptrdiff_t begin, ptrdiff_t end) {
     const real *shift = (const real *)job->shift, *scale = (const real *)job->scale;
     const int bytes = job->x_type == FROM_UINT8;
     real *middle = FN(affine)(job, 0), *offset = FN(affine)(job, 1), *factor = FN(affine)(job, 2);
@@ -72,16 +70,29 @@ static void FN(fold)(const linear_job *job, ptrdiff_t piece) {
         strays += FN(far)(by) || (by != 0 && FN(far)(1 / by)) || (bytes && FN(far)(at));
     }
     for (ptrdiff_t d = end; d % LANES; d++) middle[d] = offset[d] = factor[d] = 0;
-    for (ptrdiff_t c = 0; shift && c < columns; c++) {
+    return strays;
+}
+
+/* the same, and W and V times their scale, and what goes into biases */
+static void FN(fold)(const linear_job *job, ptrdiff_t piece) {
+    const ptrdiff_t begin = piece * FEATURES, end = FN(smaller)(begin + FEATURES, job->D);
+    const ptrdiff_t columns = FN(columns)(job);
+    const int bytes = job->x_type == FROM_UINT8;
+    const real *offset = FN(affine)(job, 1), *factor = FN(affine)(job, 2);
+    ptrdiff_t strays = FN(fold_features)(job, begin, end);
+    for (ptrdiff_t c = 0; job->shift && c < columns; c++) {
         const real *w = (const real *)job->wt + c * job->ld;
         real *scaled = (real *)job->scaled + c * job->ld;
-        double sum = 0;
+        double sums[LANES] = {0}, sum = 0;
         for (ptrdiff_t d = begin; d < end; d++) {
             scaled[d] = w[d] * factor[d];
             strays += FN(far)(w[d]);
-            sum -= (double)offset[d] * (double)scaled[d];
         }
         for (ptrdiff_t d = end; d % LANES; d++) scaled[d] = 0;
+        for (ptrdiff_t d = begin; d < end; d += LANES)
+            for (int k = 0; k < LANES; k++)
+                sums[k] -= (double)offset[d + k] * (double)scaled[d + k];
+        for (int k = 0; k < LANES; k++) sum += sums[k];
         job->shift_sums[piece * columns + c] = bytes ? sum : 0;
     }
     job->strays[1 + piece] = strays;

@@ -92,16 +92,18 @@ INLINE cube FN(features_of)(const void *data, const ptrdiff_t *stride) {
 static double FN(transpose_model)(const linear_job *job, const void *model, const ptrdiff_t *stride,
                                   ptrdiff_t begin, ptrdiff_t end, real *wt) {
     const cube w = FN(features_of)(model, stride);
-    double squares[LANES] = {0}, total = 0;
+    double total = 0;
     for (ptrdiff_t d = begin; d < end; d += TURNED)
         FN(pack)(&w, job->D, job->C, d, FN(smaller)(TURNED, end - d), wt + d, job->ld);
     for (ptrdiff_t c = 0; c < job->C; c++) {
         real *row = wt + c * job->ld;
+        double squares[LANES] = {0}, of_class = 0;
         for (ptrdiff_t d = end; d % LANES; d++) row[d] = 0;
         for (ptrdiff_t d = begin; d < end; d += LANES)
             for (int k = 0; k < LANES; k++) squares[k] += (double)row[d + k] * (double)row[d + k];
+        for (int k = 0; k < LANES; k++) of_class += squares[k];
+        total += of_class;
     }
-    for (int k = 0; k < LANES; k++) total += squares[k];
     return total;
 }
 
@@ -289,17 +291,22 @@ static void FN(linear_slot)(const linear_job *job, ptrdiff_t slot, char *scratch
     }
 }
 
+/* A mean gradient and its penalty's. One function for all passes: which of the two products is
+   rounded before the sum is the compiler's choice. */
+INLINE vec FN(with_penalty)(vec sum, vec factor, vec w, vec reg) { return sum * factor + w * reg; }
+
 /* For a piece of the features: a tree of pairs of slots, then dw = sum / normalizer + reg w (or
    reg v, of a Hessian-vector product). */
 static void FN(merge)(const linear_job *job, ptrdiff_t piece) {
     const ptrdiff_t begin = piece * FEATURES, end = FN(smaller)(begin + FEATURES, job->D);
     const ptrdiff_t size = job->C * job->ld, classes = job->C / job->models;
     const cube dw = FN(features_of)(job->dw, job->dw_stride);
-    const real *wt = (const real *)job->wt + (job->v ? size : 0), reg = (real)job->reg;
+    const real *wt = (const real *)job->wt + (job->v ? size : 0);
+    const vec reg = FN(splat)((real)job->reg);
     const int folded = FN(folded)(job);
     real *slots = (real *)job->slot_dw;
     for (ptrdiff_t c = 0; c < job->C; c++) {
-        const real factor = (real)(1 / job->normalizers[c / classes]);
+        const vec factor = FN(splat)((real)(1 / job->normalizers[c / classes]));
         double dbias = 0;
         for (ptrdiff_t s = 0; folded && s < job->slots; s++)
             dbias += job->slot_dbias[s * job->C + c];
@@ -312,7 +319,7 @@ static void FN(merge)(const linear_job *job, ptrdiff_t piece) {
             if (folded)
                 sum[0] = (sum[0] + FN(load)(FN(affine)(job, 1) + d) * (real)dbias) *
                          FN(load)(FN(affine)(job, 2) + d);
-            FN(store)(slots + at, sum[0] * factor + FN(load)(wt + at) * reg);
+            FN(store)(slots + at, FN(with_penalty)(sum[0], factor, FN(load)(wt + at), reg));
         }
     }
     for (ptrdiff_t d = begin; d < end; d += TURNED)

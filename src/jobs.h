@@ -149,6 +149,36 @@ typedef struct {
     double *dbias; /* (groups, C) sums, or NULL: not wanted */
 } layer_job;
 
+/* Models that are trained beside each other, a step at a time (stack.h). */
+typedef struct {
+    ptrdiff_t length; /* features that are summed one after the other */
+    int merges;       /* sums of runs before it that are added to this one's, nearest first */
+    int last;         /* whether the score then gets it */
+} stack_run;
+typedef struct {
+    linear_job
+        one; /* one of the models alone: X, targets, blocks and slots; w, dw and bias unused */
+    /* the models, in groups of `group` that lie packed one behind the other */
+    ptrdiff_t models, group;
+    void *w;            /* see stack.h */
+    void *bias;         /* (models, C), or NULL */
+    const void *rates;  /* (models) */
+    const double *regs; /* (models) */
+    double *losses;     /* (models) sums over rows */
+    double *squares;    /* (models) of W */
+    uint8_t *far;       /* (models) whether W has become so large that it is not to be scaled */
+    /* the plan */
+    ptrdiff_t features, height; /* with zeros for short rows; to whole tiles */
+    ptrdiff_t strips;           /* of STACK_STRIP rows */
+    int scales;                 /* whether features have other scales than 1 */
+    /* work space */
+    int32_t *order, *place; /* (features) the feature at each place; the place of each */
+    stack_run *runs;        /* (features + LANES) */
+    ptrdiff_t n_runs;
+    void *x; /* (strips, height, STACK_STRIP) rows in that order */
+} stack_job;
+enum { STACK_STRIP = 8 };
+
 /* Long vectors, all of n numbers (vectors.h). */
 enum { MOST_VECTORS = 64 };
 typedef struct {

@@ -17,6 +17,8 @@
  *   sparse.h       the same from CSR rows, with the two products for them
  *   tiles.h        the same for many classes, in tiles of W and dW
  *   layer.h        the last layer of a network: gradients to its rows, weights and bias
+ *   stack.h        steps of many models on the same rows: how these and those lie
+ *   stack_step.h   what they become
  *   vectors.h      products and weighted sums of long vectors
  *   moments.h      means of the features, and squares about them (only for double)
  *   peaks.h        how fast this machine reads, multiplies and adds
@@ -76,6 +78,8 @@
 #include "sparse.h"
 #include "tiles.h"
 #include "layer.h"
+#include "stack.h"
+#include "stack_step.h"
 #include "vectors.h"
 #include "peaks.h"
 #undef IS_DOUBLE
@@ -106,6 +110,8 @@
 #include "sparse.h"
 #include "tiles.h"
 #include "layer.h"
+#include "stack.h"
+#include "stack_step.h"
 #include "vectors.h"
 #include "moments.h"
 #include "peaks.h"

@@ -1,6 +1,6 @@
 # What kernels.h offers, as Cython sees it. (Included in _kernels.pyx.)
 
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
 
 cdef extern from "kernels.h" nogil:
     enum:
@@ -10,6 +10,7 @@ cdef extern from "kernels.h" nogil:
         FEATURES
         PREPARE, FOLD, BLOCKS, GRADIENT, MERGE, ROWS, SCORES, KEEP
         MOST_VECTORS, VECTOR_UNIT
+        STACK_STRIP
 
     ctypedef struct cube:
         void *data
@@ -115,6 +116,25 @@ cdef extern from "kernels.h" nogil:
         ptrdiff_t lddw
         double *dbias
 
+    ctypedef struct stack_run:
+        ptrdiff_t length
+
+    ctypedef struct stack_job:
+        linear_job one
+        ptrdiff_t models, group
+        void *w
+        void *bias
+        const void *rates
+        const double *regs
+        double *losses
+        double *squares
+        uint8_t *far
+        ptrdiff_t features, height, strips
+        int32_t *order
+        int32_t *place
+        stack_run *runs
+        void *x
+
     ctypedef struct vectors_job:
         ptrdiff_t n, n_a, n_b
         const void *a[64]
@@ -172,6 +192,18 @@ cdef extern from "kernels.h" nogil:
     size_t plan_layer_f64(layer_job *job)
     void layer_unit_f32(const layer_job *job, int stage, ptrdiff_t unit, char *scratch)
     void layer_unit_f64(const layer_job *job, int stage, ptrdiff_t unit, char *scratch)
+    ptrdiff_t fold_features_f32(const linear_job *job, ptrdiff_t begin, ptrdiff_t end)
+    ptrdiff_t fold_features_f64(const linear_job *job, ptrdiff_t begin, ptrdiff_t end)
+    size_t plan_stack_f32(stack_job *job)
+    size_t plan_stack_f64(stack_job *job)
+    ptrdiff_t packed_size_f32(const stack_job *job, ptrdiff_t models)
+    ptrdiff_t packed_size_f64(const stack_job *job, ptrdiff_t models)
+    void order_features_f32(stack_job *job)
+    void order_features_f64(stack_job *job)
+    int copy_model_f32(const stack_job *job, ptrdiff_t model, const cube *w, int back)
+    int copy_model_f64(const stack_job *job, ptrdiff_t model, const cube *w, int back)
+    void stack_unit_f32(stack_job *job, int stage, ptrdiff_t unit, char *scratch)
+    void stack_unit_f64(stack_job *job, int stage, ptrdiff_t unit, char *scratch)
     void vectors_unit_f32(const vectors_job *job, ptrdiff_t unit)
     void vectors_unit_f64(const vectors_job *job, ptrdiff_t unit)
     size_t plan_moments(moments_job *job)

@@ -142,14 +142,18 @@ SPECIALISED void FN(scores_tile)(const char *const *x, const real *middle, real 
     }
 }
 
+/* features that rows go over at a time, for panels of `width` classes: equal pieces */
+INLINE ptrdiff_t FN(stretch)(ptrdiff_t D, ptrdiff_t width, int paired) {
+    ptrdiff_t most = STRETCH_BYTES / (width * (ptrdiff_t)sizeof(real));
+    if (paired && most > STRETCH - 2 * V) most = STRETCH - 2 * V;
+    const ptrdiff_t pieces = (D + most - 1) / most;
+    return ((D + pieces - 1) / pieces + V - 1) / V * V;
+}
+
 /* P classes of all rows */
-SPECIALISED void FN(scores_panel)(const Block *b, const char *const *next, const real *wt,
-                                  ptrdiff_t ld, real *S, ptrdiff_t lds, const int P,
+SPECIALISED void FN(scores_panel)(const Block *b, const char *const *next, ptrdiff_t stretch,
+                                  const real *wt, ptrdiff_t ld, real *S, ptrdiff_t lds, const int P,
                                   const int kind) {
-    ptrdiff_t stretch = STRETCH_BYTES / (P * (ptrdiff_t)sizeof(real));
-    if (b->paired && stretch > STRETCH - 2 * V) stretch = STRETCH - 2 * V;
-    const ptrdiff_t pieces = (b->D + stretch - 1) / stretch; /* equal ones */
-    stretch = ((b->D + pieces - 1) / pieces + V - 1) / V * V;
     const int tiles = P > AT_ONCE ? 2 : 1, lower = (P + tiles - 1) / tiles, most = ABREAST / tiles;
     const int asks = b->only_scores ? most : most / 2; /* for all of the next block, or for half */
     const ptrdiff_t size = kind == PIXELS ? 1 : (ptrdiff_t)sizeof(real);
@@ -241,9 +245,10 @@ SPECIALISED void FN(gradient_panel)(const Block *b, real *packed, const char *co
    one function of all widths gcc 12 left vectors in memory: 213 in place of 272 GFLOP/s.) */
 #undef DEFINE_SCORES
 #define DEFINE_SCORES(P, kind)                                                                     \
-    static void FN(scores_##kind##_##P)(const Block *b, const char *const *next, const real *wt,   \
-                                        ptrdiff_t ld, real *S, ptrdiff_t lds) {                    \
-        FN(scores_panel)(b, next, wt, ld, S, lds, P, kind);                                        \
+    static void FN(scores_##kind##_##P)(const Block *b, const char *const *next,                   \
+                                        ptrdiff_t stretch, const real *wt, ptrdiff_t ld, real *S,  \
+                                        ptrdiff_t lds) {                                           \
+        FN(scores_panel)(b, next, stretch, wt, ld, S, lds, P, kind);                               \
     }
 #undef DEFINE_GRADIENT
 #define DEFINE_GRADIENT(P, kind)                                                                   \
@@ -287,8 +292,8 @@ WIDTHS_6_TO_10(DEFINE_GRADIENT, PACKED)
 #else
 #define WIDTHS(name) {FN(name##_1), FN(name##_2), FN(name##_3), FN(name##_4), FN(name##_5)}
 #endif
-typedef void FN(scores_function)(const Block *, const char *const *, const real *, ptrdiff_t,
-                                 real *, ptrdiff_t);
+typedef void FN(scores_function)(const Block *, const char *const *, ptrdiff_t, const real *,
+                                 ptrdiff_t, real *, ptrdiff_t);
 typedef void FN(gradient_function)(const Block *, real *, const char *const *, ptrdiff_t, ptrdiff_t,
                                    ptrdiff_t, const real *, ptrdiff_t, real *, ptrdiff_t);
 static FN(scores_function) *const FN(scores_of_width)[][FORWARD] = {
@@ -316,11 +321,12 @@ static void FN(biases)(const Block *b, ptrdiff_t C, const real *bias, real *S, p
 static void FN(scores)(const Block *b, const real *wt, ptrdiff_t ld, ptrdiff_t C, const real *bias,
                        real *S, ptrdiff_t lds) {
     const ptrdiff_t width = FN(panel_width)(C, b->paired ? FORWARD : PANEL);
+    const ptrdiff_t stretch = FN(stretch)(b->D, width, b->paired);
     const int asks = !b->narrow || (b->only_scores && b->kind == PIXELS);
     FN(biases)(b, C, bias, S, lds);
     for (ptrdiff_t c = 0; c < C; c += width) {
         FN(scores_function) *panel = FN(scores_of_width)[b->kind][FN(smaller)(width, C - c) - 1];
-        panel(b, c || !asks ? NULL : b->next, wt + c * ld, ld, S + c * lds, lds);
+        panel(b, c || !asks ? NULL : b->next, stretch, wt + c * ld, ld, S + c * lds, lds);
     }
 }
 

@@ -23,6 +23,7 @@ def test_all_are_tested():
         "text.py",
         "images.py",
         "bigger_than_memory.py",
+        "many_models.py",
         "soft_labels.py",
         "serve_without_sklearn.py",
         "two_layer_net.py",
@@ -50,6 +51,16 @@ def test_bigger_than_memory(run_python):
     assert len(accuracies) >= 2
     assert max(accuracies) - min(accuracies) < 0.002
     assert min(accuracies) > 0.9
+
+
+def test_many_models(run_python):
+    out = run_python(EXAMPLES / "many_models.py").stdout
+    assert len(re.findall(r"Models\(100 (?:softmax|hinge) models, 600 steps, ", out)) == 2
+    assert len(re.findall(r"models, 7 to 600 steps, ", out)) == 2
+    steps = [int(x) for x in re.findall(r"(\d+) steps in all", out)]
+    assert steps[0] == steps[2] == 60_000
+    assert max(steps[1::2]) < 6000
+    assert min(float(x) for x in re.findall(r"never seen: ([\d.]+)", out)) > 0.9
 
 
 def test_soft_labels(run_python):

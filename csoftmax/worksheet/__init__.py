@@ -4,7 +4,13 @@ Nothing here prints or draws: `csoftmax.worksheet.report` turns the results into
 `csoftmax.plot` into pictures, and `csoftmax.cli` takes the steps in order.
 """
 
-from csoftmax.worksheet._data import Data, Settings, default_settings, prepare
+from csoftmax.worksheet._data import (
+    Data,
+    Settings,
+    default_settings,
+    prepare,
+    published_settings,
+)
 from csoftmax.worksheet._steps import (
     CLASSIFIERS,
     Classifier,
@@ -40,6 +46,7 @@ __all__ = [
     "gradient_check",
     "initial_loss",
     "prepare",
+    "published_settings",
     "score",
     "search",
     "timings",

@@ -12,10 +12,10 @@ from csoftmax.datasets import Dataset
 
 Array = NDArray[Any]
 
-# The course's published settings for CIFAR-10. It regularises by reg * sum(W**2), csoftmax by half
-# of that, so that csoftmax's number is twice the published one.
-COURSE_LEARNING_RATES = (1e-7, 5e-7)
-COURSE_REGS = (2 * 2.5e4, 2 * 5e4)
+# The course's published settings for CIFAR-10, ten by ten. It regularises by reg * sum(W**2),
+# csoftmax by half of that, so that csoftmax's number is twice the published one.
+COURSE_LEARNING_RATES = tuple(np.linspace(1e-7, 5e-7, 10).tolist())
+COURSE_REGS = tuple((2 * np.linspace(2.5e4, 5e4, 10)).tolist())
 
 
 @dataclass(frozen=True)
@@ -188,10 +188,25 @@ def default_settings(data: Data) -> Settings:
     and reg acts beside the same number: so both follow it, rounded to one digit.
     """
     if data.is_course:
-        # 2.5e4 is the published number read in csoftmax's form; 5e3 and 1e-6 go beyond the sheet.
-        return Settings((*COURSE_LEARNING_RATES, 1e-6), (5e3, 2.5e4, *COURSE_REGS))
+        # Ends of the published grid; 2.5e4 is its number read in csoftmax's form, and 5e3 and 1e-6
+        # go beyond it.
+        rates, regs = COURSE_LEARNING_RATES, COURSE_REGS
+        return Settings((rates[0], rates[-1], 1e-6), (5e3, 2.5e4, regs[0], regs[-1]))
     spread = data.spread or 1.0
     return Settings(
         tuple(float(f"{steps / spread:.0e}") for steps in (1, 3, 10)),
         tuple(float(f"{share * spread:.0e}") for share in (1e-5, 1e-4, 1e-3)),
     )
+
+
+def published_settings(data: Data) -> Settings:
+    """Return the whole grid of the course's published sheet, ten by ten settings of CIFAR-10.
+
+    Raises
+    ------
+    ValueError
+        For other data.
+    """
+    if not data.is_course:
+        raise ValueError(f"the published grid is that of CIFAR-10, and the data are {data.name}")
+    return Settings(COURSE_LEARNING_RATES, COURSE_REGS)

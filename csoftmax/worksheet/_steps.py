@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from math import log
@@ -12,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from csoftmax import cs231n, linear, reference
+from csoftmax import linear, reference
 from csoftmax.cs231n.classifiers import LinearSVM, Softmax
 from csoftmax.cs231n.gradient_check import eval_numerical_gradient
+from csoftmax.search import train_many
 from csoftmax.worksheet._data import (
     COURSE_LEARNING_RATES,
     COURSE_REGS,
@@ -39,6 +39,7 @@ class Classifier:
     name: str
     title: str
     model: type[Softmax] | type[LinearSVM]
+    loss: str
     loss_grad: LossGrad
     stages: tuple[tuple[str, LossGrad], ...]
     expected: Callable[[int], float]
@@ -50,6 +51,7 @@ CLASSIFIERS = {
         "softmax",
         "Softmax",
         Softmax,
+        "softmax",
         linear.softmax_loss,
         (
             ("two loops", reference.softmax_loss_naive),
@@ -63,6 +65,7 @@ CLASSIFIERS = {
         "svm",
         "Linear SVM",
         LinearSVM,
+        "hinge",
         linear.svm_loss,
         (
             ("two loops", reference.svm_loss_naive),
@@ -116,7 +119,6 @@ class Trial:
     is_published: bool
     train_accuracy: float
     val_accuracy: float
-    seconds: float
     losses: tuple[float, ...] = field(repr=False)
 
     @property
@@ -127,9 +129,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class Search:
-    """All trials of one classifier, and the model of the best one."""
+    """All trials of one classifier, how long they took together, and the best one's model."""
 
     classifier: str
+    seconds: float
     trials: tuple[Trial, ...]
     best: Trial
     model: Softmax | LinearSVM = field(repr=False)
@@ -238,27 +241,54 @@ def timings(data: Data, classifier: Classifier, seed: int = 0) -> tuple[Timing, 
 
 
 def search(
-    data: Data,
-    classifier: Classifier,
-    settings: Settings,
-    on_trial: Callable[[Trial], None] = lambda trial: None,
+    data: Data, classifier: Classifier, settings: Settings, *, progress: bool = False
 ) -> Search:
     """Train one model per learning rate and reg, all on the same batches, and keep the best.
 
-    The best is the first with the highest validation accuracy. `on_trial` hears of each trial.
+    The best is the first with the highest validation accuracy. `progress` shows a bar, on a
+    terminal and where tqdm is installed.
     """
-    trials = []
-    best: tuple[Trial, Softmax | LinearSVM] | None = None
-    for learning_rate in settings.learning_rates:
-        for reg in settings.regs:
-            trial, model = _trial(data, classifier, settings, learning_rate, reg)
-            trials.append(trial)
-            if best is None or trial.val_accuracy > best[0].val_accuracy:
-                best = trial, model
-            on_trial(trial)
-    if best is None:
+    if not (settings.learning_rates and settings.regs):
         raise ValueError("learning_rates and regs hold no setting: wanted at least one of each")
-    return Search(classifier.name, tuple(trials), *best)
+    # the course's draws: first the weights, and then batch after batch
+    random = np.random.RandomState(settings.seed)
+    X, shape = data.X_train, (data.X_train.shape[1], data.n_classes)
+    start = (0.001 * random.randn(*shape)).astype(X.dtype if X.dtype.kind == "f" else np.float32)
+    models = train_many(
+        X,
+        data.y_train,
+        settings.learning_rates,
+        settings.regs,
+        loss=classifier.loss,
+        X_val=data.X_val,
+        y_val=data.y_val,
+        n_steps=settings.iterations,
+        batch_size=settings.batch_size,
+        fit_bias=True,
+        start=start,
+        random_state=random,
+        progress=progress,
+        **data.features,
+    )
+    if models.stopped:
+        raise KeyboardInterrupt
+    trials = tuple(
+        Trial(
+            learning_rate=model.learning_rate,
+            reg=model.reg,
+            is_published=data.is_course
+            and model.learning_rate in COURSE_LEARNING_RATES
+            and model.reg in COURSE_REGS,
+            train_accuracy=float((model.predict(X) == data.y_train).mean()),
+            val_accuracy=model.val_accuracy,
+            losses=tuple(model.losses.tolist()),
+        )
+        for model in models
+    )
+    best = models.best
+    found = classifier.model()
+    found.W, found.b, found.shift, found.scale = best.W, best.b, best.shift, best.scale
+    return Search(classifier.name, models.seconds, trials, trials[models.models.index(best)], found)
 
 
 def score(data: Data, found: Search) -> Score:
@@ -270,38 +300,6 @@ def score(data: Data, found: Search) -> Score:
         float(right.mean()),
         tuple(float(r.mean()) if len(r) else float("nan") for r in by_class),
     )
-
-
-def _trial(
-    data: Data, classifier: Classifier, settings: Settings, learning_rate: float, reg: float
-) -> tuple[Trial, Softmax | LinearSVM]:
-    """Train and score one model."""
-    model = classifier.model()
-    start = time.perf_counter()
-    # A learning rate that is too large overflows W in NumPy's update: the trial says so itself.
-    with _global_seed(settings.seed), np.errstate(over="ignore", invalid="ignore"):
-        losses = model.train(
-            data.X_train,
-            data.y_train,
-            learning_rate=learning_rate,
-            reg=reg / 2 if cs231n.full_penalty else reg,  # settings are in csoftmax's form
-            num_iters=settings.iterations,
-            batch_size=settings.batch_size,
-            fit_bias=True,
-            **data.features,
-        )
-    seconds = time.perf_counter() - start
-    is_published = data.is_course and learning_rate in COURSE_LEARNING_RATES and reg in COURSE_REGS
-    trial = Trial(
-        learning_rate=learning_rate,
-        reg=reg,
-        is_published=is_published,
-        train_accuracy=float((model.predict(data.X_train) == data.y_train).mean()),
-        val_accuracy=float((model.predict(data.X_val) == data.y_val).mean()),
-        seconds=seconds,
-        losses=tuple(losses),
-    )
-    return trial, model
 
 
 def _start(data: Data, n_rows: int, seed: int) -> tuple[Array, Array, Array]:
@@ -320,14 +318,3 @@ def _best_time(job: Callable[[], tuple[Any, ...]]) -> tuple[float, tuple[Any, ..
         result = job()
         times.append(time.perf_counter() - start)
     return min(times), result
-
-
-@contextmanager
-def _global_seed(seed: int) -> Iterator[None]:
-    """Seed NumPy's global generator, from which the course's names draw, and put it back."""
-    state = np.random.get_state()  # noqa: NPY002
-    np.random.seed(seed)  # noqa: NPY002
-    try:
-        yield
-    finally:
-        np.random.set_state(state)  # noqa: NPY002

@@ -171,8 +171,7 @@ def search(sheet: Sheet) -> str:
             row += [f"{trial.train_accuracy:.3f}", f"{trial.val_accuracy:.3f}{mark}"]
         rows.append((*row, "published" if first.is_published else ""))
     speed = ", ".join(
-        f"{CLASSIFIERS[found.classifier].title} "
-        f"{sum(t.seconds for t in found.trials) / len(found.trials):.2f} s"
+        f"{CLASSIFIERS[found.classifier].title} {found.seconds / len(found.trials):.2f} s"
         for found in sheet.searches
     )
     notes = "* best validation accuracy"
@@ -301,6 +300,7 @@ def _search(found: Search) -> dict[str, Any]:
     return {
         "classifier": found.classifier,
         "loss_every": every,
+        "seconds": found.seconds,
         "best": found.trials.index(found.best),
         "best_val_accuracy": found.best.val_accuracy,
         "trials": trials,

@@ -196,7 +196,7 @@ def test_interruption(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def stop(*arguments: object) -> None:
+    def stop(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("csoftmax.worksheet.search", stop)
@@ -357,3 +357,11 @@ def test_progress_bar_shows_on_a_terminal(quiet: bool, images: Path, tmp_path: P
     assert ("search:   0%" in shown) != quiet
     assert "search:" not in done.stdout
     assert bool(done.stdout) != quiet
+
+
+def test_the_published_grid(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["worksheet", "--data", str(images), "--grid", "published"]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 2
+    assert "published grid is that of CIFAR-10, and the data are tiny" in error(capsys)

@@ -217,7 +217,7 @@ X = np.ones((4, 3))
         (lambda: affine_forward(X, np.ones((3, 5)), np.ones(4)), ValueError, r"b has shape \(4,\)"),
         (lambda: affine_forward(1.0, np.ones((3, 5)), np.ones(5)), ValueError, r"x has shape \(\)"),
         (lambda: affine_forward(["a"], X, X), TypeError, "x has dtype"),
-        (lambda: relu_forward(np.ma.ones(3)), TypeError, "x is a masked array"),
+        (lambda: relu_forward(np.ma.masked_less(np.ones(3), 2)), TypeError, "x is a masked array"),
         (
             lambda: batchnorm_forward(X, np.ones(4), np.ones(3), {"mode": "train"}),
             ValueError,

@@ -251,7 +251,7 @@ def test_sizes_are_checked(make, arguments, error, message):
         (np.ones((2, 11)), [0, 1], ValueError, r"X has shape \(2, 11\): wanted 12 numbers a row"),
         (np.ones((2, 12)), [0], ValueError, r"y has shape \(1,\): wanted \(2,\)"),
         (np.ones((2, 12)), [0, 4], ValueError, r"y\[1\] is 4: wanted class indices from 0 to 3"),
-        (np.ma.ones((2, 12)), [0, 1], TypeError, "X is a masked array"),
+        (np.ma.masked_less(np.ones((2, 12)), 2), [0, 1], TypeError, "X is a masked array"),
         (np.ones((2, 12), complex), [0, 1], TypeError, "X has dtype complex128"),
     ],
 )

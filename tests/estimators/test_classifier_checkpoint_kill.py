@@ -41,7 +41,8 @@ KILL = """
 random.seed(0)
 for k, each in enumerate(options):
     path, kills, last, most = folder / str(k), 0, 0, 0.02
-    model = SoftmaxClassifier(**each, checkpoint=path, callbacks=lambda line: time.sleep(0.001))
+    # A child may take 50 ms to come to its first iteration.
+    model = SoftmaxClassifier(**each, checkpoint=path, callbacks=lambda line: time.sleep(0.01))
     while kills < 400:
         pid = os.fork()
         if not pid:

@@ -115,6 +115,7 @@ class Losses(torch.utils.data.Dataset):
 
 
 @pytest.mark.threads
+@pytest.mark.filterwarnings("ignore:os.fork")  # JAX's, where another test has imported it
 def test_workers_of_a_data_loader():
     z, target = torch.randn(4000, 50), torch.randint(50, (4000,))
     here = Losses(z, target)

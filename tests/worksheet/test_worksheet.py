@@ -246,12 +246,66 @@ def test_search_repeats_and_leaves_numpys_generator_alone(
     assert other.trials[0].losses != first.trials[0].losses
 
 
-def test_search_tells_of_each_trial_and_wants_one() -> None:
+@BY_NAME
+@pytest.mark.parametrize("kind", ["grey", "rows"])
+def test_trials_are_the_courses_models(kind: str, classifier: worksheet.Classifier) -> None:
+    data = worksheet.prepare(dataset(kind))
+    settings = replace(worksheet.default_settings(data), iterations=30, batch_size=20, seed=4)
+    found = worksheet.search(data, classifier, settings)
+    state = np.random.get_state()
+    for trial in found.trials:
+        model = classifier.model()
+        np.random.seed(settings.seed)
+        losses = model.train(
+            data.X_train,
+            data.y_train,
+            trial.learning_rate,
+            trial.reg,
+            settings.iterations,
+            settings.batch_size,
+            fit_bias=True,
+            **data.features,
+        )
+        assert trial.losses == tuple(losses)
+        for part in ("train", "val"):
+            X, y = getattr(data, f"X_{part}"), getattr(data, f"y_{part}")
+            assert getattr(trial, f"{part}_accuracy") == (model.predict(X) == y).mean()
+        if trial is found.best:
+            assert (found.model.W == model.W).all()
+            assert (found.model.b == model.b).all()
+    np.random.set_state(state)
+
+
+def test_search_that_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    from csoftmax.search import train_many
+
     data = worksheet.prepare(dataset())
-    settings = replace(worksheet.default_settings(data), iterations=3)
-    heard: list[worksheet.Trial] = []
-    found = worksheet.search(data, CLASSIFIERS[0], settings, heard.append)
-    assert tuple(heard) == found.trials
+    monkeypatch.setattr(
+        "csoftmax.worksheet._steps.train_many",
+        lambda *args, **options: train_many(*args, callback=lambda *_: True, **options),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        worksheet.search(data, CLASSIFIERS[0], worksheet.default_settings(data))
+
+
+def test_the_published_grid_is_that_of_cifar10() -> None:
+    data = worksheet.prepare(dataset())
+    with pytest.raises(ValueError, match="is that of CIFAR-10, and the data are grey"):
+        worksheet.published_settings(data)
+    settings = worksheet.published_settings(replace(data, is_course=True))
+    default = worksheet.default_settings(replace(data, is_course=True))
+    for whole, few in (
+        (settings.learning_rates, default.learning_rates),
+        (settings.regs, default.regs),
+    ):
+        assert len(whole) == 10
+        assert {whole[0], whole[-1]} < set(few)
+        assert np.ptp(np.diff(whole)) < 1e-9 * whole[-1]
+
+
+def test_search_wants_a_setting() -> None:
+    data = worksheet.prepare(dataset())
+    settings = worksheet.default_settings(data)
     with pytest.raises(ValueError, match="hold no setting: wanted at least one of each"):
         worksheet.search(data, CLASSIFIERS[0], replace(settings, regs=()))
 
