@@ -178,6 +178,18 @@ def test_large_models_have_few_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
         assert curvature.Blocks(objective).pairs == curvature.Wide(objective).pairs == of_dense
 
 
+def test_the_diagonal_of_the_largest_models_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = load_digits(return_X_y=True)
+    monkeypatch.setattr(curvature, "HUGE", [(500, 1)])
+    metric = curvature.Diagonal(Objective(X, y, 10, np.float64))
+    metric.update(np.ones((65, 10)), 0)
+    first = metric.inverse
+    for iteration in curvature.REFRESH:
+        metric.update(np.eye(65, 10), iteration)
+    assert metric.inverse is first
+    assert first.shape == (65, 1)
+
+
 @pytest.mark.parametrize("n_pairs", [1, 2, 10])
 def test_a_pass_leaves_room_for_the_next_pair(n_pairs: int) -> None:
     X, y = load_digits(return_X_y=True)
