@@ -291,9 +291,13 @@ static void FN(linear_slot)(const linear_job *job, ptrdiff_t slot, char *scratch
     }
 }
 
-/* A mean gradient and its penalty's. One function for all passes: which of the two products is
-   rounded before the sum is the compiler's choice. */
-INLINE vec FN(with_penalty)(vec sum, vec factor, vec w, vec reg) { return sum * factor + w * reg; }
+/* A mean gradient and its penalty's, which is rounded before the sum: the compiler's choice of the
+   two products would be another one in each place. */
+INLINE vec FN(with_penalty)(vec sum, vec factor, vec w, vec reg) {
+    vec penalty = w * reg;
+    ROUNDED(penalty);
+    return sum * factor + penalty;
+}
 
 /* For a piece of the features: a tree of pairs of slots, then dw = sum / normalizer + reg w (or
    reg v, of a Hessian-vector product). */

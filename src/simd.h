@@ -30,6 +30,21 @@
 #endif
 #endif
 
+/* A vector that is in a register from here on (see IN_REGISTERS); and a product that is not to
+   become a part of a fused multiplication and addition. */
+#ifndef ROUNDED
+#if defined(__x86_64__)
+#define IN_REGISTER(v) __asm__("" : "+v"(v))
+#define ROUNDED IN_REGISTER
+#elif defined(__aarch64__)
+#define IN_REGISTER(v) __asm__("" : "+w"(v))
+#define ROUNDED IN_REGISTER
+#else
+#define IN_REGISTER(v) (void)(v)
+#define ROUNDED(v) __asm__("" : "+m"(v))
+#endif
+#endif
+
 typedef real vec __attribute__((vector_size(VEC_BYTES)));
 typedef sint ivec __attribute__((vector_size(VEC_BYTES)));
 typedef unsigned_sint uvec __attribute__((vector_size(VEC_BYTES)));

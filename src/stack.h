@@ -33,19 +33,6 @@
 #endif
 #define FEATURES_AT_ONCE (16 * STACK_FEATURES) /* through all tiles of a group */
 #define TREE_DEPTH 7                           /* of 64 slots, or 16 lanes */
-/* A vector that is in a register from here on (see IN_REGISTERS); and a product that is not to
-   become a part of a fused multiplication and addition. */
-#if defined(__x86_64__)
-#define IN_REGISTER(v) __asm__("" : "+v"(v))
-#elif defined(__aarch64__)
-#define IN_REGISTER(v) __asm__("" : "+w"(v))
-#else
-#define IN_REGISTER(v) (void)(v)
-#define ROUNDED(v) __asm__("" : "+m"(v))
-#endif
-#ifndef ROUNDED
-#define ROUNDED IN_REGISTER
-#endif
 #endif
 
 #undef Group
