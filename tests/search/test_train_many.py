@@ -179,7 +179,15 @@ def test_a_callback_stops_it(data, how, halving):
             np.testing.assert_array_equal(model.W, other.W)
 
 
-def test_other_errors_of_a_callback_are_the_callers(data):
+@pytest.fixture
+def ctrl_c():
+    """SIGINT as Python has it: what a shell runs in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_other_errors_of_a_callback_are_the_callers(data, ctrl_c):
     with pytest.raises(ZeroDivisionError):
         train(data, callback=lambda step, losses: 1 // 0)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -224,7 +232,7 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
-def test_ctrl_c(tmp_path: Path):
+def test_ctrl_c(tmp_path: Path, ctrl_c):
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", INTERRUPTED],
         cwd=tmp_path,
@@ -248,7 +256,7 @@ def test_ctrl_c(tmp_path: Path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
-def test_a_second_ctrl_c_is_an_interrupt_at_once(data):
+def test_a_second_ctrl_c_is_an_interrupt_at_once(data, ctrl_c):
     def callback(step: int, losses: Any) -> None:
         for _ in range(2):
             os.kill(os.getpid(), signal.SIGINT)
