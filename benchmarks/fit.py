@@ -364,19 +364,21 @@ def main() -> None:
         parser.error(f"no problem has {options.jobs!r} in its line: {', '.join(lines)}")
     warnings.simplefilter("ignore")  # what did not converge is in the table
     started, results, choices = time.perf_counter(), [], {}
+    out = options.out or (None if options.jobs else RESULTS)
     everybody = _timing.Turn("", options.threads, "")
     with _timing._in_force(everybody, _timing._pools()):
         warm_up()
         for fit in chosen:
             results.append(measure(fit, options.cap))
             print(f"{time.perf_counter() - started:4.0f} s  {fit}", file=sys.stderr, flush=True)
+            if out:  # half an hour of measurements does not wait for the last contestant
+                out.write_text(document(results, choices), encoding="utf-8")
         if options.jobs in CHOICE:
             data = mnist()
             choices = _choice.choose(Data(data.X[:20000], data.y[:20000]), options.cap)
             print(f"{time.perf_counter() - started:4.0f} s  {CHOICE}", file=sys.stderr, flush=True)
         text = document(results, choices)
     print(text)
-    out = options.out or (None if options.jobs else RESULTS)
     if out:
         out.write_text(text, encoding="utf-8")
     if not options.jobs:
