@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from csoftmax._native.checks.containers import type_name
 from csoftmax.sources.ahead import ahead
@@ -40,8 +41,8 @@ class Sliced:
         self._record = Record(self.name)
         widest = max(self._stored, self._block_dtype, key=lambda dtype: dtype.itemsize)
         step = rows_at_once(self._width, widest)
-        chunk = _chunk_rows(X)
-        step -= step % chunk if chunk <= step else 0
+        self._chunk = _chunk_rows(X)
+        step -= step % self._chunk if self._chunk <= step else 0
         self._cuts = [*range(0, self._n_rows, step), self._n_rows]
 
     def blocks(self) -> Iterator[Block]:
@@ -49,14 +50,31 @@ class Sliced:
         self.files.check()
         return ahead(self._read())
 
+    def take(self, rows: npt.NDArray[np.int64]) -> Array:
+        """X[rows], in memory; each chunk that holds some of them is decoded once."""
+        self.files.check()
+        result = np.empty((len(rows), self._width), self._stored)
+        order = np.argsort(rows, kind="stable")
+        chunks = rows[order] // self._chunk
+        # Of storage without chunks, a read is as long as rows that are wanted follow each other.
+        ends = np.flatnonzero(np.diff(chunks) > (self._chunk == 1)) + 1
+        for at in np.split(order, ends) if len(rows) else ():
+            first, last = int(rows[at[0]]), int(rows[at[-1]])
+            found = self._slice(f"rows {first} to {last} of {self.name}", first, last + 1)
+            result[at] = found[rows[at] - first]
+        return as_block(result, self._block_dtype)
+
     def _read(self) -> Generator[Block, None, None]:
         yield from self._record.checked(
-            Block(as_block(self._slice(index, start, stop), self._block_dtype))
+            Block(as_block(self._slice(self._where(index), start, stop), self._block_dtype))
             for index, (start, stop) in enumerate(pairwise(self._cuts))
         )
 
-    def _slice(self, index: int, start: int, stop: int) -> Array:
-        where = f"block {index} (rows {start} to {stop - 1}) of {self.name}"
+    def _where(self, index: int) -> str:
+        start, stop = self._cuts[index : index + 2]
+        return f"block {index} (rows {start} to {stop - 1}) of {self.name}"
+
+    def _slice(self, where: str, start: int, stop: int) -> Array:
         try:
             rows: Array = self._X[start:stop]
             rows = rows if isinstance(rows, np.ndarray) else np.asarray(rows)

@@ -180,6 +180,24 @@ def test_rows_want_a_source_that_takes():
         softmax_loss(W, blocks_of(CUTS[1], X), y, rows=[1, 2])
 
 
+def test_rows_of_a_sliced_source():
+    class Rows:
+        def __init__(self, X):
+            self.X, self.shape, self.dtype = X, X.shape, X.dtype
+
+        def __getitem__(self, key):
+            return self.X[key]
+
+    W, X, y, _ = problem()
+    rows = [5, -1, 999, 5, -1000]
+    for found, wanted in (
+        (softmax_loss(W, Rows(X), y, rows=rows), softmax_loss(W, X, y, rows=rows)),
+        (linear_predict(W, Rows(X), rows=rows), linear_predict(W, X, rows=rows)),
+    ):
+        for one, other in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 def test_out_of_predictions_is_checked():
     W, X, _, _ = problem()
     source = blocks_of(CUTS[1], X)

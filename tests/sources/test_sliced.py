@@ -12,6 +12,8 @@ from csoftmax.sources import source_of
 
 pytestmark = pytest.mark.usefixtures("small_blocks")
 
+SOME = np.array([20, 3, 102, 4, 3, 101, 5, 0])  # rows
+
 
 class Rows:
     """The least that is a source: shape, dtype and [a:b]."""
@@ -104,6 +106,31 @@ def test_masked_blocks(X):
     refused(ValueError, f"block 1 (rows 35 to 69) of {source_of(rows).name} has masked", rows)
 
 
+@pytest.mark.parametrize(
+    ("chunk", "asked"),
+    [(1, [(0, 1), (3, 6), (20, 21), (101, 103)]), (10, [(0, 6), (20, 21), (101, 103)]),
+     (50, [(0, 21), (101, 103)])],
+)  # fmt: skip
+@pytest.mark.parametrize("dtype", ["float32", "int16"])
+def test_rows_from_anywhere(dtype, chunk, asked, matrix_of):
+    X = matrix_of(dtype)
+    stored = Chunked(X, (chunk, 7))
+    taken = source_of(stored).take(SOME)
+    np.testing.assert_array_equal(taken, X[SOME].astype(np.float32))
+    assert taken.dtype == np.float32
+    assert stored.asked == asked  # each chunk once
+    assert source_of(stored).take(np.empty(0, np.int64)).shape == (0, 7)
+
+
+def test_rows_from_anywhere_that_cannot_be_read(X):
+    class Broken(Rows):
+        def __getitem__(self, key):
+            raise OSError("inflate() failed")
+
+    with pytest.raises(ValueError, match=r"^rows 3 to 4 of X .*Broken\) cannot be read: inflate"):
+        source_of(Broken(X)).take(np.array([4, 3]))
+
+
 def test_other_rows_in_the_second_pass(X):
     rows = Rows(X)
     source = source_of(rows)
@@ -142,9 +169,11 @@ def test_h5py(tmp_path, X, storage, check):
         source = source_of(file["train"])
         assert source.name == f"X (the h5py.Dataset /train of the file {tmp_path / 'a.h5'})"
         assert check(source, X)[0] == (30 if storage else 35)
+        np.testing.assert_array_equal(source.take(SOME), X[SOME])
         os.utime(tmp_path / "a.h5", (0, 0))
-        with pytest.raises(ValueError, match=r"^the file .*a\.h5 has been written again since"):
-            list(source.blocks())
+        for read in (lambda: list(source.blocks()), lambda: source.take(SOME)):
+            with pytest.raises(ValueError, match=r"^the file .*a\.h5 has been written again since"):
+                read()
 
 
 def test_h5py_closed(tmp_path, X):
@@ -178,6 +207,7 @@ def test_zarr(tmp_path, X, check):
     source = source_of(array)
     assert source.name == f"X (the zarr.Array file://{tmp_path / 'a.zarr'})"
     assert check(source, X)[0] == 30
+    np.testing.assert_array_equal(source.take(SOME), X[SOME])
 
 
 def test_dask(X, check):
