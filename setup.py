@@ -2,8 +2,7 @@
 
 Environment:
     CC                            the compiler, gcc or clang
-    CSOFTMAX_OPENMP=1             OpenMP in place of the kernels' own threads, or fail; =0: never
-                                  (without POSIX threads, on Windows, the build is serial then)
+    CSOFTMAX_OPENMP=1             OpenMP in place of the kernels' own threads, or fail
     CSOFTMAX_DEBUG=1              bounds, initialisation and C assertions checked; slow
     CSOFTMAX_SANITIZE=address,... the sanitizers of gcc and clang
     CSOFTMAX_WERROR=1             a warning of the C compiler is an error
@@ -50,6 +49,11 @@ DEBUG = "-O1 -std=gnu11 -fno-math-errno -fno-trapping-math -ffp-contract=fast -U
 
 # A function that the stable ABI does not declare would lose half of its pointers.
 WARN = "-Wall -Wextra -Werror=implicit-function-declaration -Werror=int-conversion"
+
+WINDOWS = (
+    "csoftmax is not supported on Windows yet: its threads are POSIX threads, its kernels are "
+    "written for gcc and clang, and its tests have not run there. In WSL it installs as on Linux."
+)
 
 # Tried in this order: gcc (libgomp) and clang (libomp); Apple's clang, with Homebrew's libomp.
 OPENMP = (
@@ -130,8 +134,12 @@ class BuildExt(build_ext):
 
     def build_extensions(self) -> None:
         """Build all, with the kernels' own threads or those of OpenMP."""
-        if self.compiler.compiler_type == "msvc":
-            raise SystemExit("csoftmax is written for gcc and clang (GNU C vector types): not MSVC")
+        if os.name != "posix":
+            raise SystemExit(WINDOWS)
+        # Where Python's own libraries lie on this machine is of no use in a wheel.
+        of_python = (sysconfig.get_config_var("LDSHARED") or "").split()
+        paths = {word for word in of_python if word.startswith("-Wl,-rpath")}
+        self.compiler.linker_so = [word for word in self.compiler.linker_so if word not in paths]
         common, link = flags()
         threads, threads_link = self.threads()
         directives = DIRECTIVES | (CHECKS if setting("CSOFTMAX_DEBUG") else {})
@@ -147,24 +155,23 @@ class BuildExt(build_ext):
         super().build_extensions()
 
     def threads(self) -> tuple[list[str], list[str]]:
-        """Flags of the compiler and of the linker for threads; empty for a serial build."""
-        wanted = setting("CSOFTMAX_OPENMP")
-        if os.name == "posix" and not wanted:
+        """Flags of the compiler and of the linker for threads."""
+        if not setting("CSOFTMAX_OPENMP"):
             return ["-DCSOFTMAX_POSIX_THREADS=1", "-pthread"], ["-pthread"]
-        if wanted is False:
-            return [], []
         found = openmp_flags(self.compiler.compiler)
         if not found[0]:
-            message = f"{self.compiler.compiler[0]} has no working OpenMP"
-            if wanted:
-                raise SystemExit(f"{message}, but CSOFTMAX_OPENMP=1")
-            self.warn(f"{message}: csoftmax will use one thread (clang needs libomp)")
+            raise SystemExit(
+                f"{self.compiler.compiler[0]} has no working OpenMP, but CSOFTMAX_OPENMP=1 "
+                "(clang needs libomp)"
+            )
         return found
 
 
 def extension(module: str, variant: str) -> Extension:
     """The compiled module csoftmax.<module>."""
-    macros: list[tuple[str, str | None]] = [("CSOFTMAX_ISA", f'"{variant}"')]
+    macros: list[tuple[str, str | None]] = []
+    if variant != "baseline":  # whose name depends on the processor: src/cpu.h
+        macros.append(("CSOFTMAX_ISA", f'"{variant}"'))
     if ABI3:
         macros.append(("Py_LIMITED_API", "0x030B0000"))
     return Extension(

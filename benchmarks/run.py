@@ -19,7 +19,7 @@ from pathlib import Path
 
 from csoftmax import bench
 from csoftmax._native import dispatch, threads
-from csoftmax.worksheet.report import machine as host
+from csoftmax.report import machine as host
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/RESULTS.md"
@@ -261,7 +261,7 @@ def main() -> None:
     isas = options.isa or list(dispatch.available()[::-1])
     counts = options.threads or list(dict.fromkeys((threads.default(), 1)))
     if missing := bench.missing():
-        print(f"not installed: {', '.join(missing)} (pip install 'csoftmax[bench]')")
+        print(f'not installed: {", ".join(missing)} (pip install ".[bench,peers]")')
     started, results = time.perf_counter(), []
     for job in bench.select(options.jobs):
         results.append(bench.measure(job, isas, counts))

@@ -13,7 +13,8 @@ Submodules, each imported when it is first used: `cs231n` (the course's names), 
 (readers of files), `dask` (the estimator on a cluster), `torch` (losses for PyTorch), `boosting`
 (objectives for XGBoost and LightGBM), `search` (many models at once), `models` and `prediction`
 (what is saved, and predicts without scikit-learn), `reference` (the definitions in NumPy),
-`solvers`, `sources` (rows that are not in memory), `worksheet`, `plot`, `bench`.
+`solvers`, `sources` (rows that are not in memory), `tabular` (models of tables), `evaluation` (how
+good predictions are), `report` (pages), `worksheet`, `plot`, `bench`.
 """
 
 import typing as _typing
@@ -51,13 +52,16 @@ if _typing.TYPE_CHECKING:
     from csoftmax import dask as dask
     from csoftmax import datasets as datasets
     from csoftmax import estimators as estimators
+    from csoftmax import evaluation as evaluation
     from csoftmax import models as models
     from csoftmax import plot as plot
     from csoftmax import prediction as prediction
     from csoftmax import reference as reference
+    from csoftmax import report as report
     from csoftmax import search as search
     from csoftmax import solvers as solvers
     from csoftmax import sources as sources
+    from csoftmax import tabular as tabular
     from csoftmax import torch as torch
     from csoftmax import worksheet as worksheet
     from csoftmax.estimators import SoftmaxClassifier, SoftmaxClassifierCV
@@ -98,19 +102,23 @@ _ON_DEMAND = {
     "dask": "csoftmax.dask",
     "datasets": "csoftmax.datasets",
     "estimators": "csoftmax.estimators",
+    "evaluation": "csoftmax.evaluation",
     "load_model": "csoftmax.models",
     "models": "csoftmax.models",
     "plot": "csoftmax.plot",
     "prediction": "csoftmax.prediction",
     "reference": "csoftmax.reference",
+    "report": "csoftmax.report",
     "save_model": "csoftmax.models",
     "search": "csoftmax.search",
     "solvers": "csoftmax.solvers",
     "sources": "csoftmax.sources",
+    "tabular": "csoftmax.tabular",
     "torch": "csoftmax.torch",
     "worksheet": "csoftmax.worksheet",
 }
-__getattr__ = _on_first_use(__name__, _ON_DEMAND)
+if not _typing.TYPE_CHECKING:  # type checkers would take any name
+    __getattr__ = _on_first_use(__name__, _ON_DEMAND)
 
 
 def __dir__() -> list[str]:

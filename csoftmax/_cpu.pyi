@@ -1,3 +1,4 @@
 COMPILER: str
+BASELINE: str
 
 def level() -> int: ...

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ __all__ = ["softmax_metric", "softmax_objective"]
 
 Array = npt.NDArray[Any]
 
-_HESSIANS = ("auto", "diagonal", "bound", "friedman", "residual")
+Hessian: TypeAlias = Literal["auto", "diagonal", "bound", "friedman", "residual"]
 _LEAST_HESSIAN = _LEAST_PROBABILITY = 1e-16  # XGBoost's own
 
 
@@ -37,7 +37,7 @@ def softmax_objective(
     label_smoothing: float = 0.0,
     gamma: float = 0.0,
     temperature: float = 1.0,
-    hessian: str = "auto",
+    hessian: Hessian = "auto",
     n_threads: int | None = None,
 ) -> _Objective:
     """Gradient and Hessian of a softmax, for XGBoost and LightGBM to grow trees by.
@@ -90,6 +90,12 @@ def softmax_objective(
         two classes, labels that are no class, soft labels of another shape, and weights that are
         negative or not finite.
 
+    See Also
+    --------
+    softmax_metric : The mean loss, to watch and to stop by.
+    csoftmax.cross_entropy_with_grad : Loss and gradient of logits.
+    csoftmax.reference.softmax_grad_hess : The definition.
+
     Notes
     -----
     Labels are class indices. With `gamma`, the Hessian is that of the cross-entropy whose weights
@@ -119,7 +125,7 @@ def softmax_objective(
     """
     return _Objective(
         Softmax(class_weight, soft_labels, label_smoothing, gamma, temperature, n_threads),
-        checks.choice("hessian", hessian, _HESSIANS),
+        checks.choice("hessian", hessian, get_args(Hessian)),
     )
 
 
@@ -163,6 +169,11 @@ def softmax_metric(
     ------
     TypeError, ValueError
         As `softmax_objective`; and for `probabilities` that are none.
+
+    See Also
+    --------
+    softmax_objective : What is trained by; its options explained.
+    csoftmax.cross_entropy : The loss of logits.
 
     Notes
     -----

@@ -1,5 +1,7 @@
-"""Pages with examples for a package that is not installed are left out."""
+"""Pages with examples for a package that is not installed are left out, and what Sphinx needs."""
 
 from importlib.util import find_spec
 
-collect_ignore = [] if find_spec("torch") else ["pytorch.md"]
+NEEDED = {"torch": "pytorch.md", "matplotlib": "plots.md"}
+collect_ignore = [page for package, page in NEEDED.items() if not find_spec(package)]
+collect_ignore += ["conf.py", "_ext", "howto", "tutorial"]  # the last two are made of examples/

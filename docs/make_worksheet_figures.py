@@ -23,7 +23,8 @@ PICTURES = (
     ("weights-svm.png", "SVM weights"),
     ("search-softmax.png", "softmax search"),
     ("search-svm.png", "SVM search"),
-    ("loss-softmax.png", "softmax loss"),
+    ("loss-softmax.png", "softmax loss of each setting"),
+    ("accuracy-softmax.png", "softmax accuracy of each setting"),
     ("softmax-surface.png", "softmax of two logits"),
 )
 ROUNDS = 10

@@ -2,11 +2,15 @@
 
 cdef extern from "cpu.h":
     const char* CSOFTMAX_COMPILER
+    const char* CSOFTMAX_BASELINE
     int cpu_level() nogil
 
 
 #: The compiler of this build, with its version.
 COMPILER = CSOFTMAX_COMPILER.decode("ascii")
+
+#: The variant of `csoftmax._kernels`, which every processor of this architecture runs.
+BASELINE = CSOFTMAX_BASELINE.decode("ascii")
 
 
 def level():

@@ -16,6 +16,10 @@ cdef extern from *:
     #else
     #define CSOFTMAX_OPENMP 0
     #endif
+    #ifndef CSOFTMAX_ISA
+    #include "cpu.h"
+    #define CSOFTMAX_ISA CSOFTMAX_BASELINE
+    #endif
     #ifndef CSOFTMAX_POSIX_THREADS
     #define CSOFTMAX_POSIX_THREADS 0
     #endif

@@ -20,6 +20,13 @@
 #error "csoftmax needs gcc or clang"
 #endif
 
+/* The variant that every processor of this architecture runs, by name. */
+#if defined(__aarch64__)
+#define CSOFTMAX_BASELINE "neon"
+#else
+#define CSOFTMAX_BASELINE "baseline"
+#endif
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 

@@ -30,7 +30,7 @@
 #define CSOFTMAX_KERNELS_H
 
 #if !defined(__GNUC__)
-#error "csoftmax needs gcc or clang (on Windows: clang-cl): its kernels use their vector types"
+#error "csoftmax needs gcc or clang: its kernels use their vector types"
 #endif
 
 #include <math.h>
@@ -39,6 +39,8 @@
 #include <string.h>
 #if defined(__SSE2__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 #define INLINE static inline __attribute__((always_inline))

@@ -79,6 +79,8 @@ INLINE double number_at(const char *x, ptrdiff_t at, const int type) {
 INLINE vec widened_floats(const float *p) {
 #if defined(__SSE2__) && !defined(__AVX__)
     return (vec)_mm_cvtps_pd(_mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)p)));
+#elif defined(__aarch64__)
+    return (vec)vcvt_f64_f32(vld1_f32(p));
 #else
     typedef float floats __attribute__((vector_size(VEC_BYTES / 2), aligned(1), may_alias));
     return __builtin_convertvector(*(const floats *)p, vec);

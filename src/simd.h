@@ -77,6 +77,11 @@ INLINE vec FN(widened)(const uint8_t *p) {
     memcpy(&few, p, (size_t)V);
     __m128i m = _mm_unpacklo_epi16(_mm_unpacklo_epi8(_mm_cvtsi32_si128(few), zero), zero);
     uvec n = (uvec)(IS_DOUBLE ? _mm_unpacklo_epi32(m, zero) : m);
+#elif defined(__aarch64__) /* of 4 or 2 bytes gcc 12 would widen one by one */
+    uint32_t few = 0;
+    memcpy(&few, p, (size_t)V);
+    uint32x4_t m = vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(few))));
+    uvec n = IS_DOUBLE ? (uvec)vmovl_u32(vget_low_u32(m)) : (uvec)m;
 #else
     typedef uint8_t narrow __attribute__((vector_size(VEC_BYTES / sizeof(real))));
     narrow bytes;

@@ -37,7 +37,7 @@ cdef void share_out(errand *what, int stage, ptrdiff_t begin, ptrdiff_t end) noe
             one_unit(what, unit, 0)
     elif CSOFTMAX_POSIX_THREADS:
         crew_run(what.n_threads, begin, end, one_unit, what)
-    else:  # Windows, or a build that wants OpenMP: its team waits for all of its threads
+    else:  # a build that wants OpenMP: its team waits for all of its threads
         with parallel(num_threads=what.n_threads):
             for unit in prange(begin, end, schedule="dynamic"):
                 one_unit(what, unit, threadid())

@@ -10,6 +10,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import csoftmax
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(csoftmax.__file__).parent
 X86_64 = platform.machine() in ("x86_64", "AMD64")
+AARCH64 = platform.machine() == "aarch64"
 MODULES = ["_cpu", "_kernels", *(["_kernels_v3", "_kernels_v4"] if X86_64 else [])]
 
 
@@ -55,6 +57,16 @@ def test_numpy_is_the_only_dependency(distribution):
 def test_the_licence(distribution):
     assert distribution.metadata["License-Expression"] == "BSD-3-Clause"
     assert any(f.name == "LICENSE" for f in distribution.files)
+
+
+def test_its_addresses(distribution):
+    pairs = distribution.metadata.get_all("Project-URL")
+    assert dict(pair.split(", ") for pair in pairs) == {
+        "Documentation": "https://csoftmax.readthedocs.io",
+        "Source": "https://github.com/csoftmax/csoftmax",
+        "Changelog": "https://github.com/csoftmax/csoftmax/blob/main/CHANGELOG.md",
+        "Issues": "https://github.com/csoftmax/csoftmax/issues",
+    }
 
 
 def test_the_command(distribution):
@@ -122,8 +134,13 @@ AVX = r":\s+v(?!err|erw|mcall|mmcall)[a-z]\w+\s"
 AVX512 = r"%zmm|%[xy]mm(1[6-9]|2\d|3[01])\b|%k[1-7]\b"
 
 
+needs_objdump = pytest.mark.skipif(
+    sys.platform != "linux" or not shutil.which("objdump"), reason="needs GNU's objdump"
+)
+
+
 @pytest.mark.skipif(not X86_64, reason="one build elsewhere")
-@pytest.mark.skipif(not shutil.which("objdump"), reason="needs objdump")
+@needs_objdump
 @pytest.mark.parametrize(
     ("name", "has", "has_not"),
     [
@@ -141,6 +158,37 @@ def test_each_variant_has_the_instructions_of_its_level(name, has, has_not):
     for pattern in has_not:
         found = re.search(f".*{pattern}.*", text)
         assert not found, found.group()
+
+
+@pytest.mark.skipif(not AARCH64, reason="aarch64's vectors")
+@needs_objdump
+def test_neon_is_what_the_loops_are_made_of():
+    text = instructions("_kernels")
+
+    def count(pattern: str) -> int:
+        return len(re.findall(rf"\s{pattern}", text))
+
+    assert count(r"fmla\s+v\d+\.4s") > 1000
+    assert count(r"fmla\s+v\d+\.2d") > 1000
+    # What is left of rows and columns, and sums of a few numbers (as of x86-64's baseline).
+    arithmetic = "f(mul|add|sub|n?madd|n?msub|mla|mls)"
+    assert count(rf"{arithmetic}\s+[sd]\d") < 0.2 * count(rf"{arithmetic}\s+v\d")
+    # Bytes to reals, and floats to doubles: gcc 12 by itself would take them one by one.
+    assert count(r"(uxtl|ushll)\s+v\d+\.4s") > 100
+    assert count(r"fcvtl\s+v\d+\.2d") > 50
+
+
+@needs_objdump
+@pytest.mark.parametrize("name", MODULES)
+def test_the_c_library_is_all_that_is_linked(name):
+    """No OpenMP runtime, which could clash with another's, but in a build that asks for it; and no
+    folder of the machine that built it is searched."""
+    (path,) = PACKAGE.glob(f"{name}.*so")
+    output = subprocess.run(["objdump", "-p", path], capture_output=True, text=True, check=True)
+    needed = {re.sub(r"[-.].*", "", n) for n in re.findall(r"NEEDED\s+(\S+)", output.stdout)}
+    runtimes = {"libgomp", "libomp"} if csoftmax.show_config("dicts")["openmp"] else set()
+    assert needed - {"ld"} <= {"libc", "libm", "libpthread"} | runtimes
+    assert not re.search(r"R(UN)?PATH", output.stdout)
 
 
 @pytest.mark.parametrize("name", ["_cpu", "_kernels"])

@@ -38,6 +38,10 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     ValueError
         If `mode` is something else.
 
+    See Also
+    --------
+    csoftmax.bench : What this machine makes of it.
+
     Examples
     --------
     >>> import csoftmax

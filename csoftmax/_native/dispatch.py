@@ -1,9 +1,10 @@
 """Which compiled kernels serve this process: one variant per instruction set, picked once.
 
-The variants are the same source, compiled for the whole of an x86-64 level. What this processor and
-this operating system can run is known from `csoftmax._cpu` alone, so that no module is loaded
-which could hold an instruction too many. A variant that is not in the build is not listed; one that
-is there but does not load is an ImportError, because csoftmax that is silently slow helps nobody.
+The variants are the same source: "baseline", and "v3" and "v4", compiled for the whole of an x86-64
+level; on aarch64 there is one, "neon". What this processor and this operating system can run is
+known from `csoftmax._cpu` alone, so that no module is loaded which could hold an instruction too
+many. A variant that is not in the build is not listed; one that is there but does not load is an
+ImportError, because csoftmax that is silently slow helps nobody.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ except ModuleNotFoundError as error:
 
 # Variant -> module and the x86-64 level it needs, slowest first.
 _VARIANTS = {
-    "baseline": ("csoftmax._kernels", 0),
+    _cpu.BASELINE: ("csoftmax._kernels", 0),
     "v3": ("csoftmax._kernels_v3", 3),
     "v4": ("csoftmax._kernels_v4", 4),
 }

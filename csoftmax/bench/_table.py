@@ -12,7 +12,7 @@ import numpy as np
 from csoftmax._native.config import show_config
 from csoftmax.bench._peers import PEERS
 from csoftmax.bench._timing import Peaks, Result
-from csoftmax.worksheet.report import machine as host
+from csoftmax.report import machine as host
 
 Column = tuple[str, Callable[[Result], str]]
 

@@ -29,10 +29,21 @@ It is one for the whole process. Functions outside `csoftmax.cs231n` do not know
 """
 
 import sys as _sys
+import typing as _typing
 
 from csoftmax._lazy import on_first_use as _on_first_use
 from csoftmax.cs231n._elsewhere import explain_missing as _explain_missing
 from csoftmax.cs231n._penalty import CoursePackage as _CoursePackage
+
+if _typing.TYPE_CHECKING:
+    from csoftmax.cs231n import classifiers as classifiers
+    from csoftmax.cs231n import data_utils as data_utils
+    from csoftmax.cs231n import gradient_check as gradient_check
+    from csoftmax.cs231n import layer_utils as layer_utils
+    from csoftmax.cs231n import layers as layers
+    from csoftmax.cs231n import optim as optim
+    from csoftmax.cs231n import solver as solver
+    from csoftmax.cs231n import vis_utils as vis_utils
 
 full_penalty: bool  # a property of the class
 
@@ -46,7 +57,8 @@ _SUBMODULES = (
     "solver",
     "vis_utils",
 )
-__getattr__ = _on_first_use(__name__, {name: f"{__name__}.{name}" for name in _SUBMODULES})
+if not _typing.TYPE_CHECKING:  # type checkers would take any name
+    __getattr__ = _on_first_use(__name__, {name: f"{__name__}.{name}" for name in _SUBMODULES})
 
 _sys.modules[__name__].__class__ = _CoursePackage
 _explain_missing()

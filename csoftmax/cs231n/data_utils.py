@@ -42,6 +42,11 @@ def load_CIFAR_batch(filename: str | PathLike[str]) -> tuple[_Images, _Labels]:
     FileNotFoundError, ValueError
         For a file that is missing or not such a batch; names it.
 
+    See Also
+    --------
+    load_CIFAR10 : All batches.
+    csoftmax.datasets.read_cifar10_batch : As bytes.
+
     Examples
     --------
     >>> import tempfile, pathlib
@@ -74,6 +79,11 @@ def load_CIFAR10(ROOT: str | PathLike[str]) -> tuple[_Images, _Labels, _Images, 
     ------
     FileNotFoundError, ValueError
         For a batch that is missing or foreign; names it.
+
+    See Also
+    --------
+    get_CIFAR10_data : Split as in the notebooks.
+    csoftmax.datasets.load_cifar10 : As bytes.
 
     Examples
     --------
@@ -123,6 +133,11 @@ def get_CIFAR10_data(
     ------
     FileNotFoundError, ValueError
         For batches that are missing or foreign, and for more images than there are.
+
+    See Also
+    --------
+    load_CIFAR10 : Before the split.
+    csoftmax.datasets.load : Other data sets.
 
     Examples
     --------

@@ -49,6 +49,11 @@ def eval_numerical_gradient(
     TypeError
         If x is not an array of floats, for the step would be lost in it.
 
+    See Also
+    --------
+    eval_numerical_gradient_array : Of a function whose value is an array.
+    grad_check_sparse : Some numbers of a gradient.
+
     Examples
     --------
     >>> import numpy as np
@@ -88,6 +93,11 @@ def eval_numerical_gradient_array(
     ------
     TypeError
         If x is not an array of floats.
+
+    See Also
+    --------
+    eval_numerical_gradient : Of a function whose value is a number.
+    eval_numerical_gradient_blobs : Of a function that writes its value.
 
     Examples
     --------
@@ -131,6 +141,11 @@ def eval_numerical_gradient_blobs(
     TypeError
         If the `vals` of an input are not an array of floats.
 
+    See Also
+    --------
+    eval_numerical_gradient_net : Of a network of blobs.
+    eval_numerical_gradient_array : Of a function that returns its value.
+
     Examples
     --------
     >>> import numpy as np
@@ -163,6 +178,20 @@ def eval_numerical_gradient_net(
         Its `forward()` reads the inputs and sets ``output.vals``.
     inputs, output, h
         As for `eval_numerical_gradient_blobs`; so are result and errors.
+
+    Returns
+    -------
+    list of ndarrays
+        A gradient for each input.
+
+    Raises
+    ------
+    TypeError
+        If an input is not an array of floats.
+
+    See Also
+    --------
+    eval_numerical_gradient_blobs : Of a function of blobs.
 
     Examples
     --------
@@ -202,6 +231,10 @@ def grad_check_sparse(
     ------
     TypeError
         If x is not an array of floats.
+
+    See Also
+    --------
+    eval_numerical_gradient : The whole gradient.
 
     Examples
     --------

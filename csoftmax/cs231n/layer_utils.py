@@ -28,6 +28,11 @@ def affine_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike) -> tuple[_Arra
         For `affine_relu_backward`: that of the affine layer, and `out`, which is positive where
         the rectifier's input is.
 
+    See Also
+    --------
+    affine_relu_backward : Its gradients.
+    csoftmax.cs231n.layers.affine_forward : The first half.
+
     Examples
     --------
     >>> import numpy as np
@@ -53,6 +58,10 @@ def affine_relu_backward(dout: ArrayLike, cache: _Cache) -> tuple[_Array, _Array
     -------
     dx, dw, db
         As `layers.affine_backward`.
+
+    See Also
+    --------
+    affine_relu_forward : What it goes back through.
 
     Examples
     --------

@@ -42,6 +42,11 @@ def sgd(w: _Array, dw: _Array, config: _Config | None = None) -> tuple[_Array, _
     TypeError, ValueError
         For a learning rate that is no finite number of at least 0.
 
+    See Also
+    --------
+    sgd_momentum : With a velocity.
+    csoftmax.cs231n.solver.Solver : Takes the rules by name.
+
     Examples
     --------
     >>> import numpy as np
@@ -75,6 +80,11 @@ def sgd_momentum(w: _Array, dw: _Array, config: _Config | None = None) -> tuple[
     ------
     TypeError, ValueError
         For numbers that are out of range.
+
+    See Also
+    --------
+    sgd : Without a velocity.
+    adam : With a second moment, too.
 
     Examples
     --------
@@ -113,6 +123,11 @@ def rmsprop(w: _Array, dw: _Array, config: _Config | None = None) -> tuple[_Arra
     ------
     TypeError, ValueError
         For numbers that are out of range.
+
+    See Also
+    --------
+    adam : With a velocity, too.
+    sgd : Without a scale.
 
     References
     ----------
@@ -156,6 +171,12 @@ def adam(w: _Array, dw: _Array, config: _Config | None = None) -> tuple[_Array, 
     ------
     TypeError, ValueError
         For numbers that are out of range.
+
+    See Also
+    --------
+    rmsprop : Without a velocity.
+    sgd_momentum : Without a scale.
+    csoftmax.SGD : The estimator's mini-batches.
 
     References
     ----------

@@ -1,7 +1,7 @@
 """The course's solver: mini-batches, epochs, accuracies and the best parameters of a model."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -69,6 +69,11 @@ class Solver:
     TypeError, ValueError
         Naming the argument that is wrong.
 
+    See Also
+    --------
+    csoftmax.cs231n.classifiers.fc_net.FullyConnectedNet : What it trains.
+    csoftmax.cs231n.optim.adam : One of the rules.
+
     Notes
     -----
     All draws are from NumPy's global generator, in the course's order, so that a seeded notebook
@@ -92,6 +97,8 @@ class Solver:
     ...
     (Iteration 11 / 12) loss: 0.0...
     (Epoch 6 / 6) train acc: 1.000000; val_acc: 1.000000
+    >>> solver
+    Solver(TwoLayerNet(3 -> 10 -> 3, ...), adam, 6 epochs, loss ..., best validation 1.000)
     """
 
     def __init__(
@@ -99,7 +106,7 @@ class Solver:
         model: _Model,
         data: Mapping[str, ArrayLike],
         *,
-        update_rule: str = "sgd",
+        update_rule: Literal["sgd", "sgd_momentum", "rmsprop", "adam"] = "sgd",
         optim_config: Mapping[str, Any] | None = None,
         lr_decay: float = 1.0,
         batch_size: int = 100,
@@ -193,6 +200,13 @@ class Solver:
                 self._look()
         if self.best_params:  # none, where all accuracies were 0
             self.model.params = {name: value.copy() for name, value in self.best_params.items()}
+
+    def __repr__(self) -> str:
+        text = f"{self.model!r}, {self.update_rule.__name__}, {self.epoch} epochs"
+        if self.loss_history:
+            text += f", loss {self.loss_history[0]:.4g} to {self.loss_history[-1]:.4g}"
+            text += f", best validation {self.best_val_acc:.3f}"
+        return f"Solver({text})"
 
     def _step(self) -> None:
         rows = _drawn(len(self.X_train), self.batch_size)

@@ -34,6 +34,10 @@ def visualize_grid(Xs: ArrayLike, ubound: float = 255.0, padding: int = 1) -> ND
     TypeError, ValueError
         Naming the argument that is wrong.
 
+    See Also
+    --------
+    csoftmax.plot : Pictures of weights with names and axes.
+
     Examples
     --------
     >>> import numpy as np

@@ -13,4 +13,5 @@ if _typing.TYPE_CHECKING:
 
 __all__ = ["SoftmaxClassifier"]
 
-__getattr__ = _on_first_use(__name__, {"SoftmaxClassifier": "csoftmax.dask.classifier"})
+if not _typing.TYPE_CHECKING:  # type checkers would take any name
+    __getattr__ = _on_first_use(__name__, {"SoftmaxClassifier": "csoftmax.dask.classifier"})

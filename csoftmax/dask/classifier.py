@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,11 @@ warm_start, random_state, verbose, callbacks
         Threads here, and of each task, at most. None: a task has the cluster's threads divided by
         the number of groups, rounded up. The result does not depend on it.
 
+    See Also
+    --------
+    csoftmax.SoftmaxClassifier : The same of rows on one machine; all parameters explained.
+    csoftmax.save_model : Writes it to a file.
+
     Notes
     -----
     Chunks next to each other are one group up to 64 MiB, and there are at most 1024 groups, which
@@ -71,9 +76,9 @@ warm_start, random_state, verbose, callbacks
     0.97
     """
 
-    def fit(
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, classes: Any = None
-    ) -> SoftmaxClassifier:
+    _public_module = "csoftmax.dask"
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, classes: Any = None) -> Self:
         """Fit the model to rows X and their targets.
 
         Parameters
@@ -121,9 +126,7 @@ warm_start, random_state, verbose, callbacks
             self._warn()
         return self
 
-    def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
-    ) -> SoftmaxClassifier:
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """As of `csoftmax.SoftmaxClassifier`: for rows in memory."""
         if chunks.is_lazy(X):
             raise TypeError(f"X is for partial_fit, which draws rows from all over it: {_LAZY}")

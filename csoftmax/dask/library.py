@@ -11,8 +11,7 @@ try:
     from distributed import CancelledError, Client, TimeoutError
 except ImportError as error:
     raise ImportError(
-        "csoftmax.dask needs Dask's arrays and its cluster: pip install 'dask[array]' distributed "
-        "(or 'csoftmax[dask]')"
+        "csoftmax.dask needs Dask's arrays and its cluster: pip install 'dask[array]' distributed"
     ) from error
 
 __all__ = [

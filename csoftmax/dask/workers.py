@@ -46,8 +46,10 @@ def calls(name: str, function: Any, *columns: Sequence[Any]) -> list[Delayed]:
 class Local:
     """Dask's scheduler in this process."""
 
-    def __init__(self) -> None:
-        self.n_threads = threads.default()
+    @property
+    def n_threads(self) -> int:
+        """Of the process: what all tasks share."""
+        return threads.default()
 
     def keep(self, loads: list[Delayed]) -> list[Any]:
         """What the tasks give, where they are: here still to be computed."""
@@ -88,7 +90,11 @@ class Cluster(Local):
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self.n_threads = sum(self._workers().values())
+
+    @property
+    def n_threads(self) -> int:
+        """Of all workers there are, at least 1: of a new cluster they may be on their way."""
+        return max(1, sum(self._workers().values()))
 
     def keep(self, loads: list[Delayed]) -> list[Any]:
         """Futures: what the tasks give stays with the workers."""

@@ -55,6 +55,11 @@ def load_npz(path: str | PathLike[str], *, max_bytes: int = MAX_BYTES) -> Datase
         For a missing, truncated or foreign file, pickled objects (which are not loaded), arrays
         that do not fit or grow too large: names it and says what was wanted.
 
+    See Also
+    --------
+    load_npy : Arrays in files of their own.
+    load : Finds out which format it is.
+
     Examples
     --------
     >>> import tempfile, pathlib
@@ -96,6 +101,11 @@ def load_npy(folder: str | PathLike[str]) -> Dataset:
     ------
     FileNotFoundError, ValueError
         As `load_npz`.
+
+    See Also
+    --------
+    load_npz : Arrays in one file.
+    load : Finds out which format it is.
 
     Examples
     --------

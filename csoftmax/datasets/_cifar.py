@@ -53,6 +53,11 @@ def read_cifar10_batch(
     FileNotFoundError, ValueError
         For a missing, truncated, hostile or foreign file: names it and says what was wanted.
 
+    See Also
+    --------
+    load_cifar10 : All batches.
+    csoftmax.cs231n.data_utils.load_CIFAR_batch : As floats, as in the course.
+
     Examples
     --------
     >>> import tempfile, pathlib
@@ -94,6 +99,12 @@ def load_cifar10(path: str | PathLike[str], *, max_bytes: int = MAX_BYTES) -> Da
         For a missing, truncated, hostile or foreign file, and for batches of unequal length:
         names it and says what was wanted.
 
+    See Also
+    --------
+    load_cifar100 : The same images with 100 classes.
+    read_cifar10_batch : One of its files.
+    csoftmax.cs231n.data_utils.load_CIFAR10 : As floats, as in the course.
+
     Examples
     --------
     >>> from csoftmax.datasets import load_cifar10
@@ -132,6 +143,11 @@ def load_cifar100(
     ------
     FileNotFoundError, ValueError
         As `load_cifar10`, and for other ``labels``.
+
+    See Also
+    --------
+    load_cifar10 : With 10 classes.
+    load : Finds out which format it is.
 
     Examples
     --------

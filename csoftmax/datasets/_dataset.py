@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from csoftmax._html import few, table
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -37,12 +39,18 @@ class Dataset:
         On construction, where the parts do not fit each other: lengths, number of features,
         labels outside 0..C-1, an image shape of another size than a row.
 
+    See Also
+    --------
+    load : Makes one of any known files.
+
     Examples
     --------
     >>> import numpy as np
     >>> from csoftmax.datasets import Dataset
     >>> X = np.zeros((3, 4), np.uint8)
     >>> data = Dataset("tiny", X, np.array([0, 1, 1]), None, None, ("no", "yes"), (2, 2))
+    >>> data
+    Dataset('tiny': 3 rows of 4 uint8, images of 2 x 2; 2 classes: no, yes)
     >>> data.X_train[0].reshape(data.image_shape).shape
     (2, 2)
     """
@@ -57,6 +65,36 @@ class Dataset:
 
     def __post_init__(self) -> None:
         _check(self)
+
+    def __repr__(self) -> str:
+        n_test = "" if self.y_test is None else f" + {len(self.y_test)}"
+        images = f", {self._images}" if self.image_shape else ""
+        n_classes = len(self.class_names)
+        return (
+            f"Dataset({self.name!r}: {len(self.y_train)}{n_test} rows of {self._row}{images}; "
+            f"{n_classes} class{'' if n_classes == 1 else 'es'}: {few(self.class_names)})"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = [("training rows", f"{len(self.y_train)} of {self._row}")]
+        if self.y_test is not None:
+            rows.append(("test rows", f"{len(self.y_test)}"))
+        if self.image_shape:
+            rows.append(("images", self._images.removeprefix("images of ")))
+        counts = np.bincount(self.y_train, minlength=len(self.class_names)).tolist()
+        named = [f"{name} ({n})" for name, n in zip(self.class_names, counts, strict=True)]
+        rows.append((f"{len(named)} classes (training rows)", few(named, 20)))
+        return table(self.name, rows)
+
+    @property
+    def _row(self) -> str:
+        X = self.X_train
+        kind = "" if isinstance(X, np.ndarray) else f"sparse {getattr(X, 'format', '')} "
+        return f"{X.shape[1]} {kind}{X.dtype}"
+
+    @property
+    def _images(self) -> str:
+        return f"images of {' x '.join(map(str, self.image_shape or ()))}"
 
 
 def _check(data: Dataset) -> None:

@@ -61,6 +61,10 @@ def load_idx(path: str | PathLike[str], *, max_bytes: int = MAX_BYTES) -> NDArra
         For a missing, truncated, damaged or foreign file, one with bytes after its values, or
         one that grows too large: names it and says what was wanted.
 
+    See Also
+    --------
+    load_mnist : The four files of a data set.
+
     Examples
     --------
     >>> import tempfile, pathlib
@@ -144,6 +148,11 @@ def load_mnist(path: str | PathLike[str], *, max_bytes: int = MAX_BYTES) -> Data
     ------
     FileNotFoundError, ValueError
         For a missing, truncated or foreign file: names it and says what was wanted.
+
+    See Also
+    --------
+    load_idx : One file.
+    load : Finds out which format it is.
 
     Examples
     --------

@@ -79,6 +79,11 @@ def load(source: str | PathLike[str], *, max_bytes: int = MAX_BYTES) -> Dataset:
     TypeError
         Where source is neither a str nor a path.
 
+    See Also
+    --------
+    load_npz : One of its formats, as is each `load_...` here.
+    Dataset : What comes back.
+
     Examples
     --------
     >>> from csoftmax.datasets import load

@@ -45,6 +45,11 @@ def load_digits() -> Dataset:
     ImportError
         Where scikit-learn is missing.
 
+    See Also
+    --------
+    load_mnist : The larger images.
+    load : Takes these by ``"digits"``.
+
     Examples
     --------
     >>> from csoftmax.datasets import load_digits
@@ -89,6 +94,11 @@ def load_svmlight(
     FileNotFoundError, ValueError
         For a missing, truncated or foreign file (with the line at fault), one that grows too
         large, or a folder with several: names it and says what was wanted.
+
+    See Also
+    --------
+    load : Finds out which format it is.
+    csoftmax.SoftmaxClassifier : Takes CSR as it is.
 
     Examples
     --------
@@ -205,7 +215,5 @@ def _sklearn_datasets(purpose: str) -> Any:
     try:
         from sklearn import datasets
     except ImportError as error:
-        raise ImportError(
-            f"scikit-learn reads {purpose}: install it with pip install 'csoftmax[sklearn]'"
-        ) from error
+        raise ImportError(f"scikit-learn reads {purpose}: pip install scikit-learn") from error
     return datasets

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import copy
 import os
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,26 +16,25 @@ from csoftmax.estimators import checks as fit_checks
 from csoftmax.estimators import namespaces, parameters, surveys, training
 from csoftmax.estimators.callbacks import FitTask
 from csoftmax.estimators.fitted import Fitted
-from csoftmax.estimators.parameters import Parameters
+from csoftmax.estimators.parameters import ClassWeight, Parameters, Solver
 from csoftmax.estimators.scaling import Scaling
 from csoftmax.estimators.sklearn import (
     BaseEstimator,
     CallbackSupportMixin,
     ClassifierMixin,
-    ConvergenceWarning,
     Interval,
     StrOptions,
     check_random_state,
     with_callbacks,
 )
 from csoftmax.estimators.solving import solve
-from csoftmax.estimators.training import CheckedObjective, FitProgress, Recorder, Seen
+from csoftmax.estimators.training import Callback, CheckedObjective, Recorder, Seen
 from csoftmax.estimators.warm_start import start
 from csoftmax.solvers import Solution
 from csoftmax.solvers.sgd import SGD, State, epoch
+from csoftmax.sources import Features, Values
 
 Array = npt.NDArray[Any]
-Callback = Callable[[FitProgress], Any]
 
 
 class SoftmaxClassifier(
@@ -97,8 +95,7 @@ class SoftmaxClassifier(
         and show a bar for each pass over what is not in memory (tqdm, on a terminal).
     n_jobs : int or None, default=None
         Threads, at most. None: all that the process may use, fewer for little work; -1: the same
-        (CSOFTMAX_NUM_THREADS and OMP_NUM_THREADS count); -2: all but one, and so on. The result
-        does not depend on it.
+        (CSOFTMAX_NUM_THREADS and OMP_NUM_THREADS count); -2: all but one. The result is the same.
     callbacks : callable or list of callables, default=None
         Each is called after an iteration with an object that has `iteration`, `loss`, `gradient`,
         `passes`, `seconds`, `bytes`, `coef` and `intercept`. If one returns True, the fit ends
@@ -134,6 +131,14 @@ class SoftmaxClassifier(
     feature_names_in_ : (n_features_in_,) ndarray
         Their names, where X has names that are all strings.
 
+    See Also
+    --------
+    SoftmaxClassifierCV : Chooses C by cross-validation.
+    SGD : Options of mini-batches.
+    csoftmax.dask.SoftmaxClassifier : The same on a cluster.
+    save_model : Writes it to a file that runs no code.
+    sklearn.linear_model.LogisticRegression : The model's original.
+
     Notes
     -----
     Arithmetic and coefficients are float32 for X of float32, uint8 and bool, which are read where
@@ -151,8 +156,8 @@ class SoftmaxClassifier(
     which may differ. The file is a NumPy archive (.npz) without pickles. A write that fails leaves
     the one before and raises an OSError; killed meanwhile, it leaves a file PATH.*.tmp.
 
-    NaN and infinities are not looked for in advance: the first pass over X finds them.
-    Where scikit-learn (from 1.9 on) dispatches on arrays, tensors of PyTorch or JAX on the CPU make
+    NaN and infinities are not looked for in advance: the first pass over X finds them. Where
+    scikit-learn (from 1.9 on) dispatches on arrays, tensors of PyTorch or JAX on the CPU make
     attributes and predictions that are tensors, without a copy.
     Not here: `penalty` as a parameter (use `l1_ratio`, and `C=numpy.inf` for none), `dual`,
     `intercept_scaling`, `multi_class`.
@@ -179,7 +184,7 @@ class SoftmaxClassifier(
         "tol": [Interval(Real, 0, None, closed="left")],
         "fit_intercept": ["boolean"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
-        "solver": [StrOptions({"auto", "lbfgs", "newton-cg", "sgd"}), SGD],
+        "solver": [StrOptions(set(get_args(Solver))), SGD],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "standardize": ["boolean"],
         "label_smoothing": [Interval(Real, 0, 1, closed="both")],
@@ -198,13 +203,13 @@ class SoftmaxClassifier(
         l1_ratio: float = 0.0,
         tol: float = 1e-4,
         fit_intercept: bool = True,
-        class_weight: Any = None,
-        solver: str | SGD = "auto",
+        class_weight: ClassWeight = None,
+        solver: Solver | SGD = "auto",
         max_iter: int = 1000,
         standardize: bool = False,
         label_smoothing: float = 0.0,
         warm_start: bool = False,
-        random_state: Any = None,
+        random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
         n_jobs: int | None = None,
         callbacks: Callback | Sequence[Callback] | None = None,
@@ -231,7 +236,7 @@ class SoftmaxClassifier(
         """What LogisticRegression calls the penalty: "l1", "l2", "elasticnet" or None."""
         return parameters.penalty(self.C, self.l1_ratio)
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> SoftmaxClassifier:
+    def fit(self, X: Features, y: Values = None, sample_weight: Values = None) -> Self:
         """Fit the model to rows X and their targets.
 
         Parameters
@@ -269,8 +274,8 @@ class SoftmaxClassifier(
         return self
 
     def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
-    ) -> SoftmaxClassifier:
+        self, X: Features, y: npt.ArrayLike, classes: Values = None, sample_weight: Values = None
+    ) -> Self:
         """Go on fitting with more rows: one pass over them, in mini-batches in random order.
 
         The steps are those of `solver` where that is an `SGD`, else of `SGD()`.
@@ -294,18 +299,18 @@ class SoftmaxClassifier(
         parameters.checked(self)
         first = not hasattr(self, "coef_")
         fit_checks.in_memory(self, X)
-        given, X = X, fit_checks.features(self, X, reset=first)
-        target, soft = fit_checks.labels_or_probabilities(self, y, X)
+        rows = fit_checks.features(self, X, reset=first)
+        target, soft = fit_checks.labels_or_probabilities(self, y, rows)
         fit_checks.no_class_weight(self.class_weight, soft=soft, partial=True)
         known = fit_checks.partial_classes(self, classes, target.shape[1] if soft else None)
         if not soft:
             target = fit_checks.known_labels(target, known)
         seen = Seen.of(copy.deepcopy(getattr(self, "seen_", None)))  # an error leaves it as it was
-        weights = self._look(seen, X, target, known, sample_weight)
-        scaling = seen.scaling(X, self.fit_intercept)
+        weights = self._look(seen, rows, target, known, sample_weight)
+        scaling = seen.scaling(rows, self.fit_intercept)
 
         l2, l1 = fit_checks.penalties(self.C, self.l1_ratio, seen.weight)
-        objective = training.mean_loss(self, X, target, len(known), weights, scaling, l2)
+        objective = training.mean_loss(self, rows, target, len(known), weights, scaling, l2)
         theta = start(self, objective, known, scaling, warm=not first)
         options = self.solver if isinstance(self.solver, SGD) else SGD()
         if seen.solver is None or seen.solver.theta.shape != theta.shape:
@@ -314,11 +319,11 @@ class SoftmaxClassifier(
         epoch(objective, options, seen.solver, random, l1=l1)
         theta = seen.solver.result(l1)
         if not np.isfinite(theta).all():
-            fit_checks.finite_features(self, X)
+            fit_checks.finite_features(self, rows)
             raise ValueError("the coefficients are not finite: scale X, or use standardize=True")
         self.classes_, self.seen_ = known, seen.state()
         self.coef_, self.intercept_ = scaling.raw(theta, self.fit_intercept)
-        namespaces.give_back(self, given, y)
+        namespaces.give_back(self, X, y)
         return self
 
     @with_callbacks  # type: ignore[untyped-decorator]
@@ -391,10 +396,5 @@ class SoftmaxClassifier(
         namespaces.give_back(self, X, y)
 
     def _warn(self) -> None:
-        gradient = self.history_["gradient"][-1:]
-        number = "".join(f" ({g:.2g})" for g in gradient)
-        warnings.warn(
-            training.unfinished(type(self).__name__, self, self.stop_reason_, number),
-            ConvergenceWarning,
-            stacklevel=3,
-        )
+        gradient = "".join(f" ({g:.2g})" for g in self.history_["gradient"][-1:])
+        training.warn(type(self).__name__, self, self.stop_reason_, gradient, stacklevel=4)

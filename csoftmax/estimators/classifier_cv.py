@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from csoftmax.estimators.sklearn import BaseEstimator, ClassifierMixin, Interval
 from csoftmax.estimators.training import CheckedObjective, Seen
 from csoftmax.solvers.checkpoint import Keeper
 from csoftmax.solvers.lockstep import Lockstep
+from csoftmax.sources import Features, Values
 
 Array = npt.NDArray[Any]
 
@@ -90,8 +92,7 @@ class SoftmaxClassifierCV(
     scores_ : (n_folds, n_l1_ratios, n_Cs) ndarray
         Of each fold's held-out rows.
     coefs_paths_ : (n_folds, n_l1_ratios, n_Cs, n_classes, n_features + 1) ndarray
-        Coefficients and, with `fit_intercept`, the intercept of all models; two classes have one
-        row.
+        Coefficients of all models and, with `fit_intercept`, intercepts; of two classes one row.
     n_iter_ : (n_folds, n_l1_ratios, n_Cs) ndarray of int32
         Iterations of each; also 1 where the model of the C before was good enough for `tol`.
     coef_, intercept_, classes_
@@ -100,6 +101,12 @@ class SoftmaxClassifierCV(
         Features seen by `fit`.
     feature_names_in_ : (n_features_in_,) ndarray
         Their names, where X has names that are all strings.
+
+    See Also
+    --------
+    SoftmaxClassifier : One C; its parameters explained.
+    csoftmax.search.train_many : Grids of mini-batch models.
+    sklearn.linear_model.LogisticRegressionCV : The model's original.
 
     Notes
     -----
@@ -117,10 +124,8 @@ class SoftmaxClassifierCV(
     held-out rows at a time, to be scored. A pass has at most 512 // n_classes models, so that many
     folds and shares take several.
 
-    Callbacks of scikit-learn (`set_callbacks`, from 1.9 on) are told of each C and of `refit`.
-
-    Sparse X is passed once for each model, which is as many passes as for models fitted one after
-    the other.
+    Sparse X is passed once for each model, as for models fitted one after the other. Callbacks of
+    scikit-learn (`set_callbacks`, from 1.9 on) are told of each C and of `refit`.
 
     Examples
     --------
@@ -158,21 +163,21 @@ class SoftmaxClassifierCV(
 
     def __init__(
         self,
-        Cs: Any = 10,
+        Cs: int | npt.ArrayLike = 10,
         *,
-        l1_ratios: Any = (0.0,),
+        l1_ratios: npt.ArrayLike = (0.0,),
         fit_intercept: bool = True,
         cv: Any = None,
-        scoring: Any = None,
+        scoring: str | Callable[..., float] | None = None,
         tol: float = 1e-4,
         max_iter: int = 1000,
-        class_weight: Any = None,
+        class_weight: parameters.ClassWeight = None,
         standardize: bool = False,
         label_smoothing: float = 0.0,
         refit: bool = True,
         n_jobs: int | None = None,
         verbose: int = 0,
-        random_state: Any = None,
+        random_state: int | np.random.RandomState | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
     ) -> None:
         self.Cs = Cs
@@ -197,8 +202,8 @@ class SoftmaxClassifierCV(
         return parameters.penalty(self.C_, self.l1_ratio_)
 
     def fit(
-        self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any
-    ) -> SoftmaxClassifierCV:
+        self, X: Features, y: Values = None, sample_weight: Values = None, **params: Any
+    ) -> Self:
         """Choose C, and fit the model to rows X and their labels.
 
         Parameters
@@ -236,8 +241,7 @@ class SoftmaxClassifierCV(
             warnings.warn(missing, UserWarning, stacklevel=2)
         if far := [solution.stop_reason for solution in solutions if solution.far]:
             subject = f"{len(far)} of {len(solutions)} fits of {type(self).__name__}"
-            message = training.unfinished(subject, self, max(far))  # max_iter before loss
-            warnings.warn(message, sklearn.ConvergenceWarning, stacklevel=2)
+            training.warn(subject, self, max(far), stacklevel=3)  # max_iter before loss
         return self
 
     @sklearn.with_callbacks  # type: ignore[untyped-decorator]
@@ -252,9 +256,8 @@ class SoftmaxClassifierCV(
         fit_checks.several(self, classes)
         given = fit_checks.sample_weights(sample_weight, X)
         for_split, for_score = self._routed(given, params, "fit")
-        folds = list(
-            sklearn.check_cv(self.cv, y, classifier=True).split(surveys.like(X), y, **for_split)
-        )
+        splitter = sklearn.check_cv(self.cv, y, classifier=True)
+        folds = list(splitter.split(surveys.like(X), y, **for_split))
         masks = fit_checks.training_masks(folds, X.shape[0])
         weights = training.row_weights(self.class_weight, classes, index, given)
         seen.look(self, X, given)
@@ -287,7 +290,9 @@ class SoftmaxClassifierCV(
         task.end()
         return solutions, missing
 
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any) -> float:
+    def score(
+        self, X: Features, y: Values = None, sample_weight: Values = None, **params: Any
+    ) -> float:
         """Score of predictions for X, by `scoring`.
 
         Parameters
@@ -319,12 +324,9 @@ class SoftmaxClassifierCV(
         split = sklearn.MethodMapping().add(caller="fit", callee="split")
         score = sklearn.MethodMapping().add(caller="fit", callee="score")
         score.add(caller="score", callee="score")
-        return (
-            sklearn.MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(splitter=self.cv, method_mapping=split)
-            .add(scorer=self._scorer(), method_mapping=score)
-        )
+        router = sklearn.MetadataRouter(owner=self).add_self_request(self)
+        router.add(splitter=self.cv, method_mapping=split)
+        return router.add(scorer=self._scorer(), method_mapping=score)
 
     def _scorer(self) -> Any:
         return sklearn.get_scorer(self.scoring or "accuracy")
@@ -393,8 +395,6 @@ class SoftmaxClassifierCV(
 
     def _raw(self, thetas: Array, scaling: Scaling) -> Array:
         """Coefficients of models, and intercepts as last column, for the raw X."""
-        raw = [
-            np.column_stack(scaling.raw(theta, self.fit_intercept))
-            for theta in thetas.reshape(-1, *thetas.shape[-2:])
-        ]
+        flat = thetas.reshape(-1, *thetas.shape[-2:])
+        raw = [np.column_stack(scaling.raw(theta, self.fit_intercept)) for theta in flat]
         return np.array(raw).reshape(*thetas.shape[:-2], *raw[0].shape)

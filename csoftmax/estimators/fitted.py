@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from csoftmax._native import checks
-from csoftmax._version import __version__
+from csoftmax._version import DOCS, __version__
 from csoftmax.estimators import checks as fit_checks
 from csoftmax.estimators import namespaces
 from csoftmax.estimators.sklearn import (
@@ -20,7 +20,7 @@ from csoftmax.estimators.sklearn import (
     check_is_fitted,
 )
 from csoftmax.prediction.linear import Predictions, dense
-from csoftmax.sources import named, parts, source_of
+from csoftmax.sources import Features, Values, named, parts, source_of
 
 Array = npt.NDArray[Any]
 
@@ -35,6 +35,14 @@ class Fitted(Predictions, SparseCoefMixin):  # type: ignore[misc]
     __metadata_request__predict_proba: ClassVar = {"out": UNUSED}
     __metadata_request__predict_log_proba: ClassVar = {"out": UNUSED}
     __metadata_request__decision_function: ClassVar = {"out": UNUSED}
+
+    # the page that scikit-learn's HTML leads to
+    _doc_link_module = "csoftmax"
+    _doc_link_template = f"{DOCS}api/{{name}}.html"
+    _public_module = "csoftmax"  #: where users import the class from
+
+    def _doc_link_url_param_generator(self) -> dict[str, str]:
+        return {"name": f"{self._public_module}.{type(self).__name__}"}
 
     def _check_fitted(self) -> None:
         check_is_fitted(self)
@@ -54,7 +62,7 @@ class Fitted(Predictions, SparseCoefMixin):  # type: ignore[misc]
         tags.input_tags.sparse = True
         return tags
 
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+    def score(self, X: Features, y: Values = None, sample_weight: Values = None) -> float:
         """Share of the rows whose class is predicted.
 
         Parameters

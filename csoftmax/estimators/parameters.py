@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 
 from csoftmax.estimators import checks as fit_checks
 from csoftmax.estimators.sklearn import validate_parameter_constraints
+
+Solver: TypeAlias = Literal["auto", "lbfgs", "newton-cg", "sgd"]
+ClassWeight: TypeAlias = Mapping[Any, float] | Literal["balanced"] | None
 
 NOT_HERE = {
     "penalty": "l1_ratio=0 for 'l2', 1 for 'l1', between for 'elasticnet', C=numpy.inf for None "
@@ -49,12 +52,12 @@ class Parameters:
     scikit-learn reads, stays as it is.
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Refuse names of LogisticRegression that are not here."""
         refuse(cls, kwargs)
         return super().__new__(cls)
 
-    def set_params(self, **params: Any) -> Any:
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, also those of estimators within (`name__parameter`).
 
         Parameters
@@ -68,7 +71,8 @@ class Parameters:
             The estimator itself.
         """
         refuse(type(self), params)
-        return super().set_params(**params)  # type: ignore[misc]
+        super().set_params(**params)  # type: ignore[misc]
+        return self
 
 
 def refuse(cls: type, names: Iterable[str]) -> None:

@@ -37,7 +37,7 @@ try:
     from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 except ImportError as error:
     raise ImportError(
-        "the estimators need scikit-learn 1.6 or newer: pip install 'csoftmax[sklearn]'"
+        "the estimators need scikit-learn 1.6 or newer: pip install 'scikit-learn>=1.6'"
     ) from error
 
 try:

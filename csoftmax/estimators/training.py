@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from csoftmax._native import checks
 from csoftmax.estimators import checks as fit_checks
 from csoftmax.estimators.progress import tell
 from csoftmax.estimators.scaling import Moments, Scaling, automatic
-from csoftmax.estimators.sklearn import compute_class_weight
+from csoftmax.estimators.sklearn import ConvergenceWarning, compute_class_weight
 from csoftmax.solvers import Progress
 from csoftmax.solvers.objective import Objective
 from csoftmax.solvers.sgd import State
@@ -262,6 +263,9 @@ class FitProgress:
         )
 
 
+Callback = Callable[[FitProgress], Any]
+
+
 class Recorder:
     """Keeps the history and the last iterate, prints, and asks the callbacks."""
 
@@ -273,9 +277,8 @@ class Recorder:
     ) -> None:
         self.model, self.callbacks, self.verbose = model, callbacks, verbose
         self.theta: Array | None = None
-        self.history: dict[str, list[float]] = {
-            name: [] for name in ("loss", "gradient", "passes", "seconds", "bytes")
-        }
+        names = ("loss", "gradient", "passes", "seconds", "bytes")
+        self.history: dict[str, list[float]] = {name: [] for name in names}
 
     def __call__(self, theta: Array, progress: Progress) -> bool:
         """Whether a callback wants to stop; all of them are called."""
@@ -288,15 +291,16 @@ class Recorder:
         return any(answers)
 
 
-def unfinished(subject: str, estimator: Any, reason: str, gradient: str = "") -> str:
-    """What a ConvergenceWarning says, of a fit that ended for this reason."""
+def warn(subject: str, estimator: Any, reason: str, gradient: str = "", *, stacklevel: int) -> None:
+    """Say, as a ConvergenceWarning, that a fit ended for this reason far from the minimum."""
     if reason == "max_iter":
         where, what = f"after max_iter={estimator.max_iter} iterations", "raise max_iter, "
     else:
         where = "where rounding hides further progress"
         what = "give X as float64 if it is not, "
-    return (
+    message = (
         f"{subject} stopped {where}, before the gradient{gradient} was at most "
         f"tol={estimator.tol:g}. Scale the features (standardize=True does it without a copy), "
         f"{what}or take a larger tol or a smaller C."
     )
+    warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel)

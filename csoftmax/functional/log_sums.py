@@ -3,20 +3,91 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from csoftmax._native import checks, dispatch, threads
 from csoftmax._native.layout import layout
+from csoftmax._types import Axis, Float
 
 Array = npt.NDArray[Any]
 
 
+@overload
+def logsumexp(
+    a: npt.NDArray[Float],
+    axis: None = None,
+    b: npt.NDArray[Float] | None = None,
+    keepdims: Literal[False] = False,
+    return_sign: Literal[False] = False,
+    *,
+    n_threads: int | None = None,
+) -> Float: ...
+@overload
+def logsumexp(
+    a: npt.NDArray[Float],
+    axis: int | tuple[int, ...],
+    b: npt.NDArray[Float] | None = None,
+    keepdims: bool = False,
+    return_sign: Literal[False] = False,
+    *,
+    n_threads: int | None = None,
+) -> npt.NDArray[Float]: ...
+@overload
+def logsumexp(
+    a: npt.NDArray[Float],
+    axis: None = None,
+    b: npt.NDArray[Float] | None = None,
+    *,
+    keepdims: Literal[True],
+    return_sign: Literal[False] = False,
+    n_threads: int | None = None,
+) -> npt.NDArray[Float]: ...
+@overload
+def logsumexp(
+    a: npt.NDArray[Float],
+    axis: None = None,
+    b: npt.NDArray[Float] | None = None,
+    keepdims: Literal[False] = False,
+    *,
+    return_sign: Literal[True],
+    n_threads: int | None = None,
+) -> tuple[Float, Float]: ...
+@overload
+def logsumexp(
+    a: npt.NDArray[Float],
+    axis: int | tuple[int, ...],
+    b: npt.NDArray[Float] | None = None,
+    keepdims: bool = False,
+    *,
+    return_sign: Literal[True],
+    n_threads: int | None = None,
+) -> tuple[npt.NDArray[Float], npt.NDArray[Float]]: ...
+@overload
 def logsumexp(
     a: npt.ArrayLike,
-    axis: int | tuple[int, ...] | None = None,
+    axis: Axis = None,
+    b: npt.ArrayLike | None = None,
+    keepdims: bool = False,
+    *,
+    return_sign: Literal[True],
+    n_threads: int | None = None,
+) -> tuple[Any, Any]: ...
+@overload
+def logsumexp(
+    a: npt.ArrayLike,
+    axis: Axis = None,
+    b: npt.ArrayLike | None = None,
+    keepdims: bool = False,
+    return_sign: bool = False,
+    *,
+    n_threads: int | None = None,
+) -> Any: ...
+def logsumexp(
+    a: npt.ArrayLike,
+    axis: Axis = None,
     b: npt.ArrayLike | None = None,
     keepdims: bool = False,
     return_sign: bool = False,
@@ -57,6 +128,12 @@ def logsumexp(
         As for `softmax`, `b` included, and for shapes that do not broadcast; but a sum over nothing
         is -inf, with sign -1 as in SciPy.
 
+    See Also
+    --------
+    log_softmax : The logits less this.
+    csoftmax.reference.logsumexp : The definition.
+    scipy.special.logsumexp : The same in SciPy.
+
     Notes
     -----
     A NaN gives NaN, else +inf gives inf, and -inf alone gives -inf, as SciPy. What has weight 0
@@ -70,6 +147,11 @@ def logsumexp(
     Weights are read where they lie, in the same pass, also where they are broadcast. Copied before
     are weights of another dtype than that of the result, in their own shape, and those that no
     cube of strides can show: see `softmax`.
+
+    References
+    ----------
+    .. [1] P. Blanchard, D. J. Higham, N. J. Higham, "Accurately computing the log-sum-exp and
+       softmax functions", IMA J. Numer. Anal. 41 (2021).
 
     Examples
     --------

@@ -5,20 +5,34 @@ Each call is one pass over the logits, which stores nothing of their size but it
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from csoftmax._native import checks, dispatch, threads
 from csoftmax._native.layout import Layout, layout
+from csoftmax._types import Axis, Float
 
 Array = npt.NDArray[Any]
+Out = TypeVar("Out", bound=Array)
 
 
+@overload
+def softmax(
+    x: npt.ArrayLike, axis: Axis = None, *, out: Out, n_threads: int | None = None
+) -> Out: ...
+@overload
+def softmax(
+    x: npt.NDArray[Float], axis: Axis = None, *, out: None = None, n_threads: int | None = None
+) -> npt.NDArray[Float]: ...
+@overload
+def softmax(
+    x: npt.ArrayLike, axis: Axis = None, *, out: None = None, n_threads: int | None = None
+) -> Any: ...
 def softmax(
     x: npt.ArrayLike,
-    axis: int | tuple[int, ...] | None = None,
+    axis: Axis = None,
     *,
     out: Array | None = None,
     n_threads: int | None = None,
@@ -54,6 +68,13 @@ def softmax(
         For missing elements, an axis that is not there or has length 0, or an `out` of another
         shape, read-only, or that shares part of the memory of `x`.
 
+    See Also
+    --------
+    log_softmax : Its logarithm, with all digits.
+    softmax_backward : The gradient through it.
+    cross_entropy : The loss of its logits.
+    scipy.special.softmax : The same in SciPy.
+
     Notes
     -----
     A NaN or +inf makes its whole slice NaN, and so does a slice of -inf alone; -inf beside finite
@@ -78,9 +99,21 @@ def softmax(
     return _same_shape("softmax", checks.array("x", x), axis, out, n_threads)
 
 
+@overload
+def log_softmax(
+    x: npt.ArrayLike, axis: Axis = None, *, out: Out, n_threads: int | None = None
+) -> Out: ...
+@overload
+def log_softmax(
+    x: npt.NDArray[Float], axis: Axis = None, *, out: None = None, n_threads: int | None = None
+) -> npt.NDArray[Float]: ...
+@overload
+def log_softmax(
+    x: npt.ArrayLike, axis: Axis = None, *, out: None = None, n_threads: int | None = None
+) -> Any: ...
 def log_softmax(
     x: npt.ArrayLike,
-    axis: int | tuple[int, ...] | None = None,
+    axis: Axis = None,
     *,
     out: Array | None = None,
     n_threads: int | None = None,
@@ -104,12 +137,24 @@ def log_softmax(
     TypeError, ValueError
         As for `softmax`.
 
+    See Also
+    --------
+    softmax : The probabilities themselves.
+    logsumexp : What it takes off.
+    cross_entropy : Its mean at the labels, negated.
+    scipy.special.log_softmax : The same in SciPy.
+
     Notes
     -----
     Never by way of the softmax: where one logit stands out, the logarithm of its share keeps all
     its digits (-4.2e-18 for [0, -40], where SciPy gives 0). A NaN makes its whole slice NaN, as
     does a slice of -inf alone. Beside +inf every number gives -inf, and +inf itself gives NaN. As
     SciPy.
+
+    References
+    ----------
+    .. [1] P. Blanchard, D. J. Higham, N. J. Higham, "Accurately computing the log-sum-exp and
+       softmax functions", IMA J. Numer. Anal. 41 (2021).
 
     Examples
     --------
@@ -121,10 +166,37 @@ def log_softmax(
     return _same_shape("log_softmax", checks.array("x", x), axis, out, n_threads)
 
 
+@overload
 def softmax_backward(
     grad_output: npt.ArrayLike,
     output: npt.ArrayLike,
-    axis: int | tuple[int, ...] | None = -1,
+    axis: Axis = -1,
+    *,
+    out: Out,
+    n_threads: int | None = None,
+) -> Out: ...
+@overload
+def softmax_backward(
+    grad_output: npt.NDArray[Float],
+    output: npt.NDArray[Float],
+    axis: Axis = -1,
+    *,
+    out: None = None,
+    n_threads: int | None = None,
+) -> npt.NDArray[Float]: ...
+@overload
+def softmax_backward(
+    grad_output: npt.ArrayLike,
+    output: npt.ArrayLike,
+    axis: Axis = -1,
+    *,
+    out: None = None,
+    n_threads: int | None = None,
+) -> Any: ...
+def softmax_backward(
+    grad_output: npt.ArrayLike,
+    output: npt.ArrayLike,
+    axis: Axis = -1,
     *,
     out: Array | None = None,
     n_threads: int | None = None,
@@ -156,9 +228,20 @@ def softmax_backward(
     TypeError, ValueError
         As for `softmax`, and for inputs of different shapes.
 
+    See Also
+    --------
+    softmax : What it goes back through.
+    cross_entropy_with_grad : Loss and gradient in one pass, without it.
+    csoftmax.reference.softmax_jacobian : The matrix that it multiplies by.
+
     Notes
     -----
     NaN and infinities propagate as in the formula.
+
+    References
+    ----------
+    .. [1] C. M. Bishop, "Pattern Recognition and Machine Learning", Springer, 2006,
+       equation (4.106).
 
     Examples
     --------
@@ -178,7 +261,7 @@ def softmax_backward(
 def _same_shape(
     function: str,
     x: Array,
-    axis: int | tuple[int, ...] | None,
+    axis: Axis,
     out: Array | None,
     n_threads: int | None,
     y: Array | None = None,

@@ -2,26 +2,89 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from csoftmax._native import checks, dispatch
 from csoftmax._native.linear_data import LinearData
+from csoftmax._types import Float
 from csoftmax.over_blocks import loss_and_gradient, of_blocks
+from csoftmax.sources import Features
 
 Array = npt.NDArray[Any]
 
-#: (loss, dW), or (loss, dW, dbias): which of them depends on the arguments
-Result = Any
 
-
+@overload
+def softmax_loss(
+    W: npt.NDArray[Float],
+    X: Features,
+    y: npt.ArrayLike | None,
+    reg: float = 0.0,
+    *,
+    bias: None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    rows: npt.ArrayLike | None = None,
+    shift: npt.ArrayLike | None = None,
+    scale: npt.ArrayLike | None = None,
+    out: Array | None = None,
+    n_threads: int | None = None,
+) -> tuple[float, npt.NDArray[Float]]: ...
+@overload
+def softmax_loss(
+    W: npt.NDArray[Float],
+    X: Features,
+    y: npt.ArrayLike | None,
+    reg: float = 0.0,
+    *,
+    bias: npt.ArrayLike,
+    sample_weight: npt.ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    rows: npt.ArrayLike | None = None,
+    shift: npt.ArrayLike | None = None,
+    scale: npt.ArrayLike | None = None,
+    out: Array | None = None,
+    n_threads: int | None = None,
+) -> tuple[float, npt.NDArray[Float], npt.NDArray[Float]]: ...
+@overload
+def softmax_loss(
+    W: npt.ArrayLike,
+    X: Features,
+    y: npt.ArrayLike | None,
+    reg: float = 0.0,
+    *,
+    bias: None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    rows: npt.ArrayLike | None = None,
+    shift: npt.ArrayLike | None = None,
+    scale: npt.ArrayLike | None = None,
+    out: Array | None = None,
+    n_threads: int | None = None,
+) -> tuple[float, Array]: ...
+@overload
+def softmax_loss(
+    W: npt.ArrayLike,
+    X: Features,
+    y: npt.ArrayLike | None,
+    reg: float = 0.0,
+    *,
+    bias: npt.ArrayLike,
+    sample_weight: npt.ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    rows: npt.ArrayLike | None = None,
+    shift: npt.ArrayLike | None = None,
+    scale: npt.ArrayLike | None = None,
+    out: Array | None = None,
+    n_threads: int | None = None,
+) -> tuple[float, Array, Array]: ...
 @of_blocks(loss_and_gradient)
 def softmax_loss(
     W: npt.ArrayLike,
-    X: npt.ArrayLike,
-    y: npt.ArrayLike,
+    X: Features,
+    y: npt.ArrayLike | None,
     reg: float = 0.0,
     *,
     bias: npt.ArrayLike | None = None,
@@ -32,7 +95,7 @@ def softmax_loss(
     scale: npt.ArrayLike | None = None,
     out: Array | None = None,
     n_threads: int | None = None,
-) -> Result:
+) -> Any:
     """Cross-entropy of softmax(X W), with reg/2 * sum(W**2), and its gradient in one pass over X.
 
     (The regulariser is the 1/2 form: for CS231n's notebooks with reg * sum(W**2) pass 2 * reg.)
@@ -101,6 +164,13 @@ def softmax_loss(
         weights that are negative, not finite or all 0, options out of range, an `out` that is
         read-only or lies in memory of an input, whatever kind of object that is.
 
+    See Also
+    --------
+    svm_loss : The same of the hinge loss.
+    linear_predict_proba : The probabilities of the same model.
+    SoftmaxClassifier : Finds the W that minimises it.
+    csoftmax.reference.softmax_loss_naive : The definition, in two loops.
+
     Notes
     -----
     NaN and infinities in W, X or bias propagate as in NumPy's matrix product and SciPy's softmax:
@@ -141,11 +211,79 @@ def softmax_loss(
     return _loss("cross_entropy", data, reg, label_smoothing, 0.0, out, n_threads)
 
 
+@overload
+def svm_loss(
+    W: npt.NDArray[Float],
+    X: Features,
+    y: npt.ArrayLike | None,
+    reg: float = 0.0,
+    *,
+    delta: float = 1.0,
+    bias: None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    rows: npt.ArrayLike | None = None,
+    shift: npt.ArrayLike | None = None,
+    scale: npt.ArrayLike | None = None,
+    out: Array | None = None,
+    n_threads: int | None = None,
+) -> tuple[float, npt.NDArray[Float]]: ...
+@overload
+def svm_loss(
+    W: npt.NDArray[Float],
+    X: Features,
+    y: npt.ArrayLike | None,
+    reg: float = 0.0,
+    *,
+    delta: float = 1.0,
+    bias: npt.ArrayLike,
+    sample_weight: npt.ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    rows: npt.ArrayLike | None = None,
+    shift: npt.ArrayLike | None = None,
+    scale: npt.ArrayLike | None = None,
+    out: Array | None = None,
+    n_threads: int | None = None,
+) -> tuple[float, npt.NDArray[Float], npt.NDArray[Float]]: ...
+@overload
+def svm_loss(
+    W: npt.ArrayLike,
+    X: Features,
+    y: npt.ArrayLike | None,
+    reg: float = 0.0,
+    *,
+    delta: float = 1.0,
+    bias: None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    rows: npt.ArrayLike | None = None,
+    shift: npt.ArrayLike | None = None,
+    scale: npt.ArrayLike | None = None,
+    out: Array | None = None,
+    n_threads: int | None = None,
+) -> tuple[float, Array]: ...
+@overload
+def svm_loss(
+    W: npt.ArrayLike,
+    X: Features,
+    y: npt.ArrayLike | None,
+    reg: float = 0.0,
+    *,
+    delta: float = 1.0,
+    bias: npt.ArrayLike,
+    sample_weight: npt.ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    rows: npt.ArrayLike | None = None,
+    shift: npt.ArrayLike | None = None,
+    scale: npt.ArrayLike | None = None,
+    out: Array | None = None,
+    n_threads: int | None = None,
+) -> tuple[float, Array, Array]: ...
 @of_blocks(loss_and_gradient)
 def svm_loss(
     W: npt.ArrayLike,
-    X: npt.ArrayLike,
-    y: npt.ArrayLike,
+    X: Features,
+    y: npt.ArrayLike | None,
     reg: float = 0.0,
     *,
     delta: float = 1.0,
@@ -157,7 +295,7 @@ def svm_loss(
     scale: npt.ArrayLike | None = None,
     out: Array | None = None,
     n_threads: int | None = None,
-) -> Result:
+) -> Any:
     """Multiclass hinge loss of X W, with reg/2 * sum(W**2), and its gradient in one pass over X.
 
     (The regulariser is the 1/2 form: for CS231n's notebooks with reg * sum(W**2) pass 2 * reg.)
@@ -185,6 +323,12 @@ def svm_loss(
     ------
     TypeError, ValueError
         As `softmax_loss`.
+
+    See Also
+    --------
+    softmax_loss : The same of the cross-entropy; all arguments explained.
+    multiclass_hinge : Of given scores.
+    csoftmax.cs231n.classifiers.LinearSVM : Trains by it.
 
     Notes
     -----

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from csoftmax._native import checks, dispatch
 from csoftmax._native.linear_data import LinearData
+from csoftmax._types import Float
 from csoftmax.over_blocks import of_blocks, pairs, predictions
+from csoftmax.sources import Features
 
 Array = npt.NDArray[Any]
 
@@ -17,7 +19,7 @@ Array = npt.NDArray[Any]
 @of_blocks(predictions)
 def linear_predict(
     W: npt.ArrayLike,
-    X: npt.ArrayLike,
+    X: Features,
     *,
     bias: npt.ArrayLike | None = None,
     rows: npt.ArrayLike | None = None,
@@ -47,6 +49,12 @@ def linear_predict(
     TypeError, ValueError
         As `softmax_loss`.
 
+    See Also
+    --------
+    linear_predict_proba : All probabilities.
+    linear_top_k : The k likeliest classes.
+    softmax_loss : The loss of the same model.
+
     Notes
     -----
     Same result for any number of threads. Rounding differs from NumPy's X @ W, so that scores which
@@ -68,10 +76,34 @@ def linear_predict(
     return labels
 
 
+@overload
+def linear_predict_proba(
+    W: npt.NDArray[Float],
+    X: Features,
+    *,
+    bias: npt.ArrayLike | None = None,
+    rows: npt.ArrayLike | None = None,
+    shift: npt.ArrayLike | None = None,
+    scale: npt.ArrayLike | None = None,
+    out: Array | None = None,
+    n_threads: int | None = None,
+) -> npt.NDArray[Float]: ...
+@overload
+def linear_predict_proba(
+    W: npt.ArrayLike,
+    X: Features,
+    *,
+    bias: npt.ArrayLike | None = None,
+    rows: npt.ArrayLike | None = None,
+    shift: npt.ArrayLike | None = None,
+    scale: npt.ArrayLike | None = None,
+    out: Array | None = None,
+    n_threads: int | None = None,
+) -> Array: ...
 @of_blocks(predictions)
 def linear_predict_proba(
     W: npt.ArrayLike,
-    X: npt.ArrayLike,
+    X: Features,
     *,
     bias: npt.ArrayLike | None = None,
     rows: npt.ArrayLike | None = None,
@@ -101,6 +133,12 @@ def linear_predict_proba(
     TypeError, ValueError
         As `softmax_loss`.
 
+    See Also
+    --------
+    linear_predict : The likeliest class alone.
+    linear_top_k : The k likeliest classes.
+    softmax : Of given logits.
+
     Notes
     -----
     Same bits for any number of threads. NaN and infinities as in `softmax`: a row with a NaN score,
@@ -120,10 +158,34 @@ def linear_predict_proba(
     return proba
 
 
+@overload
+def linear_top_k(
+    W: npt.NDArray[Float],
+    X: Features,
+    k: int,
+    *,
+    bias: npt.ArrayLike | None = None,
+    rows: npt.ArrayLike | None = None,
+    shift: npt.ArrayLike | None = None,
+    scale: npt.ArrayLike | None = None,
+    n_threads: int | None = None,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[Float]]: ...
+@overload
+def linear_top_k(
+    W: npt.ArrayLike,
+    X: Features,
+    k: int,
+    *,
+    bias: npt.ArrayLike | None = None,
+    rows: npt.ArrayLike | None = None,
+    shift: npt.ArrayLike | None = None,
+    scale: npt.ArrayLike | None = None,
+    n_threads: int | None = None,
+) -> tuple[npt.NDArray[np.int64], Array]: ...
 @of_blocks(pairs)
 def linear_top_k(
     W: npt.ArrayLike,
-    X: npt.ArrayLike,
+    X: Features,
     k: int,
     *,
     bias: npt.ArrayLike | None = None,
@@ -155,6 +217,11 @@ def linear_top_k(
     ------
     TypeError, ValueError
         As `softmax_loss`, and for a k that is no integer, or none from 1 to C.
+
+    See Also
+    --------
+    linear_predict : The likeliest class alone.
+    linear_predict_proba : All probabilities.
 
     Notes
     -----

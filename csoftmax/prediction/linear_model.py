@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from csoftmax._html import few, table
 from csoftmax._native.csr import Csr
+from csoftmax._version import DOCS
 from csoftmax.prediction.linear import Predictions
 
 Array = npt.NDArray[Any]
@@ -39,6 +41,11 @@ class LinearModel(Predictions):
     feature_names_in_ : (n_features_in_,) ndarray
         Where the features have names.
     n_jobs : int or None
+
+    See Also
+    --------
+    csoftmax.load_model : Makes it from a file.
+    csoftmax.linear_predict_proba : The same of weights without labels.
 
     Examples
     --------
@@ -81,3 +88,11 @@ class LinearModel(Predictions):
 
     def __repr__(self) -> str:
         return f"LinearModel({len(self.classes_)} classes, {self.n_features_in_} features)"
+
+    def _repr_html_(self) -> str:
+        rows = [("classes", f"{len(self.classes_)}: {few(self.classes_.tolist(), 10)}")]
+        names = getattr(self, "feature_names_in_", None)
+        more = "" if names is None else f": {few(names, 10)}"
+        rows.append(("features", f"{self.n_features_in_}{more}"))
+        link = f"{DOCS}api/csoftmax.prediction.LinearModel.html"
+        return table("LinearModel", [*rows, ("dtype", self.intercept_.dtype)], link=link)

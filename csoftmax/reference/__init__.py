@@ -6,9 +6,11 @@ range, no rows); the full list of refusals belongs to the compiled functions of 
 
     _course     softmax and hinge loss of a linear model, derived in the course's three stages
     _rows       softmax, log_softmax, logsumexp and the Jacobian
-    _losses     cross-entropy and multiclass hinge on logits, with every option
+    _losses     cross-entropy on logits, with every option
+    _hinge      multiclass hinge on scores, with the same options
     _boosting   gradient and Hessian's diagonal, with the options of `csoftmax.boosting`
-    _linear     the linear losses with every option, their Hessian, and the predictions
+    _linear     the linear losses with every option, and their Hessian
+    _predictions    labels and probabilities of linear models
 """
 
 from csoftmax.reference._boosting import softmax_grad_hess
@@ -20,21 +22,10 @@ from csoftmax.reference._course import (
     svm_loss_naive,
     svm_loss_vectorized,
 )
-from csoftmax.reference._linear import (
-    linear_cross_entropy,
-    linear_predict,
-    linear_predict_proba,
-    linear_top_k,
-    softmax_hvp,
-    softmax_loss,
-    svm_loss,
-)
-from csoftmax.reference._losses import (
-    cross_entropy,
-    cross_entropy_with_grad,
-    multiclass_hinge,
-    multiclass_hinge_with_grad,
-)
+from csoftmax.reference._hinge import multiclass_hinge, multiclass_hinge_with_grad
+from csoftmax.reference._linear import linear_cross_entropy, softmax_hvp, softmax_loss, svm_loss
+from csoftmax.reference._losses import cross_entropy, cross_entropy_with_grad
+from csoftmax.reference._predictions import linear_predict, linear_predict_proba, linear_top_k
 from csoftmax.reference._rows import (
     log_softmax,
     logsumexp,

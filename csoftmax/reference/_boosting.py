@@ -52,6 +52,11 @@ def softmax_grad_hess(
     loss : (N,) float64 ndarray
     grad, hess : (N, C) float64 ndarray
 
+    See Also
+    --------
+    csoftmax.boosting.softmax_objective : The compiled one.
+    cross_entropy_with_grad : Without what boosting asks for.
+
     Examples
     --------
     >>> loss, grad, hess = softmax_grad_hess([[0.0, 0.0]], [1])

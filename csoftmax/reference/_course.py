@@ -37,6 +37,17 @@ def softmax_loss_naive(W: ArrayLike, X: ArrayLike, y: ArrayLike, reg: float) -> 
     loss : float
     dW : (D, C) float64 ndarray
 
+    Raises
+    ------
+    ValueError
+        For X without rows, and labels that are no class.
+
+    See Also
+    --------
+    softmax_loss_half_vectorized : The second stage.
+    softmax_loss_vectorized : The third.
+    csoftmax.softmax_loss : The compiled one: one pass over X.
+
     Examples
     --------
     >>> import numpy as np
@@ -62,7 +73,33 @@ def softmax_loss_half_vectorized(
 
         dL_i/dW = x_i (p_i - y_i)'              y_i the one-hot row of the label
 
-    Parameters, result and regulariser as in `softmax_loss_naive`.
+    Parameters
+    ----------
+    W, X, y, reg
+        As for `softmax_loss_naive`.
+
+    Returns
+    -------
+    loss, dW
+        As of `softmax_loss_naive`.
+
+    Raises
+    ------
+    ValueError
+        For X without rows, and labels that are no class.
+
+    See Also
+    --------
+    softmax_loss_naive : The stage before.
+    softmax_loss_vectorized : The next stage.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> W, X, y = np.eye(3, 2), np.ones((4, 3)), [0, 1, 0, 1]
+    >>> loss, dW = softmax_loss_half_vectorized(W, X, y, 0.1)
+    >>> bool(np.allclose(dW, softmax_loss_naive(W, X, y, 0.1)[1]))
+    True
     """
     W, X, y = _linear_input(W, X, y)
     loss, dW = 0.0, np.zeros_like(W)
@@ -82,7 +119,33 @@ def softmax_loss_vectorized(
 
         dW = X' (P - Y) / N + reg W             P = softmax(X W) by rows, Y one-hot
 
-    Parameters, result and regulariser as in `softmax_loss_naive`.
+    Parameters
+    ----------
+    W, X, y, reg
+        As for `softmax_loss_naive`.
+
+    Returns
+    -------
+    loss, dW
+        As of `softmax_loss_naive`.
+
+    Raises
+    ------
+    ValueError
+        For X without rows, and labels that are no class.
+
+    See Also
+    --------
+    softmax_loss_half_vectorized : The stage before.
+    csoftmax.softmax_loss : The compiled one: one pass over X.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> W, X, y = np.eye(3, 2), np.ones((4, 3)), [0, 1, 0, 1]
+    >>> loss, dW = softmax_loss_vectorized(W, X, y, 0.1)
+    >>> bool(np.allclose(dW, softmax_loss_naive(W, X, y, 0.1)[1]))
+    True
     """
     W, X, y = _linear_input(W, X, y)
     Z = X @ W
@@ -98,7 +161,34 @@ def svm_loss_naive(W: ArrayLike, X: ArrayLike, y: ArrayLike, reg: float) -> tupl
         L_i = sum_{c != y_i} max(0, z_c - z_y + 1)
 
     Each positive margin adds x_i to column c of dW and takes it from column y_i.
-    Parameters, result and regulariser as in `softmax_loss_naive`.
+
+    Parameters
+    ----------
+    W, X, y, reg
+        As for `softmax_loss_naive`.
+
+    Returns
+    -------
+    loss, dW
+        As of `softmax_loss_naive`.
+
+    Raises
+    ------
+    ValueError
+        For X without rows, and labels that are no class.
+
+    See Also
+    --------
+    svm_loss_half_vectorized : The second stage.
+    svm_loss_vectorized : The third.
+    csoftmax.svm_loss : The compiled one: one pass over X.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> loss, dW = svm_loss_naive(np.zeros((3, 10)), np.ones((4, 3)), [0, 1, 2, 3], 0.0)
+    >>> print(loss, dW.shape)
+    9.0 (3, 10)
     """
     W, X, y = _linear_input(W, X, y)
     loss, dW = 0.0, np.zeros_like(W)
@@ -121,7 +211,33 @@ def svm_loss_half_vectorized(
 
         dL_i/dW = x_i h_i'       h_c = [margin_c > 0] for c != y_i, h_y = -sum of the others
 
-    Parameters, result and regulariser as in `softmax_loss_naive`.
+    Parameters
+    ----------
+    W, X, y, reg
+        As for `softmax_loss_naive`.
+
+    Returns
+    -------
+    loss, dW
+        As of `softmax_loss_naive`.
+
+    Raises
+    ------
+    ValueError
+        For X without rows, and labels that are no class.
+
+    See Also
+    --------
+    svm_loss_naive : The stage before.
+    svm_loss_vectorized : The next stage.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> W, X, y = np.eye(3, 2), np.ones((4, 3)), [0, 1, 0, 1]
+    >>> loss, dW = svm_loss_half_vectorized(W, X, y, 0.1)
+    >>> bool(np.allclose(dW, svm_loss_naive(W, X, y, 0.1)[1]))
+    True
     """
     W, X, y = _linear_input(W, X, y)
     loss, dW = 0.0, np.zeros_like(W)
@@ -143,7 +259,33 @@ def svm_loss_vectorized(
 
         dW = X' H / N + reg W                   H the rows h_i of `svm_loss_half_vectorized`
 
-    Parameters, result and regulariser as in `softmax_loss_naive`.
+    Parameters
+    ----------
+    W, X, y, reg
+        As for `softmax_loss_naive`.
+
+    Returns
+    -------
+    loss, dW
+        As of `softmax_loss_naive`.
+
+    Raises
+    ------
+    ValueError
+        For X without rows, and labels that are no class.
+
+    See Also
+    --------
+    svm_loss_half_vectorized : The stage before.
+    csoftmax.svm_loss : The compiled one: one pass over X.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> W, X, y = np.eye(3, 2), np.ones((4, 3)), [0, 1, 0, 1]
+    >>> loss, dW = svm_loss_vectorized(W, X, y, 0.1)
+    >>> bool(np.allclose(dW, svm_loss_naive(W, X, y, 0.1)[1]))
+    True
     """
     W, X, y = _linear_input(W, X, y)
     Z, i = X @ W, np.arange(len(X))

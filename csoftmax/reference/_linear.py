@@ -1,22 +1,50 @@
 """Linear losses: a loss on the logits Z = F W + bias of the features F."""
 
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from csoftmax.reference._common import Array, float64
+from csoftmax.reference._hinge import hinge_rows
 from csoftmax.reference._losses import (
     RowLoss,
     cross_entropy_rows,
     cross_entropy_with_grad,
-    hinge_rows,
     reduce,
     targets,
 )
 from csoftmax.reference._rows import softmax
 
 
+@overload
+def softmax_loss(
+    W: ArrayLike,
+    X: ArrayLike,
+    y: ArrayLike,
+    reg: float = 0.0,
+    *,
+    bias: None = None,
+    sample_weight: ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    rows: ArrayLike | None = None,
+    shift: ArrayLike | None = None,
+    scale: ArrayLike | None = None,
+) -> tuple[float, Array]: ...
+@overload
+def softmax_loss(
+    W: ArrayLike,
+    X: ArrayLike,
+    y: ArrayLike,
+    reg: float = 0.0,
+    *,
+    bias: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    rows: ArrayLike | None = None,
+    shift: ArrayLike | None = None,
+    scale: ArrayLike | None = None,
+) -> tuple[float, Array, Array]: ...
 def softmax_loss(
     W: ArrayLike,
     X: ArrayLike,
@@ -36,8 +64,38 @@ def softmax_loss(
         loss = cross_entropy(Z, y[rows]) + reg/2 sum(W**2)
         dW = F' dZ + reg W                    dbias = sum of the rows of dZ
 
-    Returns (loss, dW), and dbias third where there is a bias. The mean over rows is weighted by
-    `sample_weight[rows]`. No rows are a ValueError.
+
+    Parameters
+    ----------
+    W : (D, C) array_like
+    X : (N, D) array_like
+    y : (N,) indices or (N, C) probabilities
+    reg : float
+    bias : (C,) array_like, optional
+    sample_weight : (N,) array_like, optional
+        Weights of all rows of X.
+    label_smoothing : float
+    rows : array_like of int, optional
+        The rows of X that count; None: all.
+    shift, scale : (D,) array_like, optional
+
+    Returns
+    -------
+    loss : float
+    dW : (D, C) float64 ndarray
+    dbias : (C,) float64 ndarray
+        Where there is a bias.
+
+    Raises
+    ------
+    ValueError
+        Where no rows are left.
+
+    See Also
+    --------
+    csoftmax.softmax_loss : The compiled one.
+    softmax_loss_naive : Its derivation, first stage.
+    softmax_hvp : Its second derivative.
 
     Examples
     --------
@@ -45,7 +103,7 @@ def softmax_loss(
     >>> print(dW, dbias)
     [[ 0.5 -0.5]] [ 0.5 -0.5]
     """
-    F, y, s = _select(X, y, sample_weight, rows, shift, scale)
+    F, y, s = selected(X, y, sample_weight, rows, shift, scale)
     return _linear_loss(cross_entropy_rows, W, F, y, reg, bias, s, label_smoothing)
 
 
@@ -71,13 +129,37 @@ def softmax_hvp(
     with F and s as in `softmax_loss`. The targets do not matter: the gradient of a row's scores is
     P minus something constant, as long as its target sums to 1.
 
+    Parameters
+    ----------
+    W, X, reg, bias, sample_weight, rows, shift, scale
+        As for `softmax_loss`.
+    V : (D, C) array_like
+        The direction, of the weights.
+    vbias : (C,) array_like, optional
+        The direction, of the bias.
+
+    Returns
+    -------
+    HV : (D, C) float64 ndarray
+    Hvbias : (C,) float64 ndarray
+
+    Raises
+    ------
+    ValueError
+        Where no rows are left.
+
+    See Also
+    --------
+    softmax_loss : What it derives twice.
+    csoftmax.solvers.Objective : The compiled one, bound to data.
+
     Examples
     --------
     >>> HV, Hvbias = softmax_hvp([[0.0, 0.0]], [[2.0]], [[1.0, 0.0]])
     >>> print(HV, Hvbias)
     [[ 1. -1.]] [ 0.5 -0.5]
     """
-    F, _, s = _select(X, np.zeros(len(np.asarray(X))), sample_weight, rows, shift, scale)
+    F, _, s = selected(X, np.zeros(len(np.asarray(X))), sample_weight, rows, shift, scale)
     if len(F) == 0:
         raise ValueError("X has no rows: their mean loss is not defined")
     s = np.ones(len(F)) if s is None else s
@@ -87,6 +169,36 @@ def softmax_hvp(
     return F.T @ H + reg * float64(V), np.sum(H, axis=0)
 
 
+@overload
+def svm_loss(
+    W: ArrayLike,
+    X: ArrayLike,
+    y: ArrayLike,
+    reg: float = 0.0,
+    *,
+    delta: float = 1.0,
+    bias: None = None,
+    sample_weight: ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    rows: ArrayLike | None = None,
+    shift: ArrayLike | None = None,
+    scale: ArrayLike | None = None,
+) -> tuple[float, Array]: ...
+@overload
+def svm_loss(
+    W: ArrayLike,
+    X: ArrayLike,
+    y: ArrayLike,
+    reg: float = 0.0,
+    *,
+    delta: float = 1.0,
+    bias: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    rows: ArrayLike | None = None,
+    shift: ArrayLike | None = None,
+    scale: ArrayLike | None = None,
+) -> tuple[float, Array, Array]: ...
 def svm_loss(
     W: ArrayLike,
     X: ArrayLike,
@@ -103,13 +215,35 @@ def svm_loss(
 ) -> tuple[Any, ...]:
     """Multiclass hinge loss of a linear model with its gradient; all else as in `softmax_loss`.
 
+    Parameters
+    ----------
+    W, X, y, reg, bias, sample_weight, label_smoothing, rows, shift, scale
+        As for `softmax_loss`.
+    delta : float
+        The margin that is wanted.
+
+    Returns
+    -------
+    loss, dW, dbias
+        As of `softmax_loss`.
+
+    Raises
+    ------
+    ValueError
+        Where no rows are left.
+
+    See Also
+    --------
+    csoftmax.svm_loss : The compiled one.
+    svm_loss_naive : Its derivation, first stage.
+
     Examples
     --------
     >>> loss, dW = svm_loss([[0.0, 0.0]], [[1.0]], [1])
     >>> print(loss, dW)
     1.0 [[ 1. -1.]]
     """
-    F, y, s = _select(X, y, sample_weight, rows, shift, scale)
+    F, y, s = selected(X, y, sample_weight, rows, shift, scale)
     return _linear_loss(hinge_rows(delta), W, F, y, reg, bias, s, label_smoothing)
 
 
@@ -121,7 +255,27 @@ def linear_cross_entropy(
         Z = X W' + bias         loss = cross_entropy(Z, target, **options)
         dX = dZ W               dW = dZ' X              dbias = sum of the rows of dZ
 
-    W is (C, D), as PyTorch has it.
+    Parameters
+    ----------
+    X : (N, D) array_like
+    W : (C, D) array_like
+        As PyTorch has it.
+    target : (N,) indices or (N, C) probabilities
+    bias : (C,) array_like, optional
+    **options
+        Those of `cross_entropy_with_grad`.
+
+    Returns
+    -------
+    loss
+        As of `cross_entropy_with_grad`.
+    dX, dW, dbias : float64 ndarrays
+        Of the shapes of X, W and the bias.
+
+    See Also
+    --------
+    csoftmax.torch.linear_cross_entropy : The compiled one.
+    cross_entropy_with_grad : Of given logits.
 
     Examples
     --------
@@ -135,85 +289,7 @@ def linear_cross_entropy(
     return loss, dZ @ W, dZ.T @ F, np.sum(dZ, axis=0)
 
 
-def linear_predict(
-    W: ArrayLike,
-    X: ArrayLike,
-    *,
-    bias: ArrayLike | None = None,
-    rows: ArrayLike | None = None,
-    shift: ArrayLike | None = None,
-    scale: ArrayLike | None = None,
-) -> NDArray[np.intp]:
-    """Return the argmax of F W + bias, F = (X[rows] - shift) scale.
-
-    The first of equal maxima wins, and a NaN wins over every number.
-
-    Examples
-    --------
-    >>> linear_predict([[0.0, 1.0]], [[1.0], [-1.0], [0.0]])
-    array([1, 0, 0])
-    """
-    return np.asarray(np.argmax(_scores(W, X, bias, rows, shift, scale), axis=1))
-
-
-def linear_predict_proba(
-    W: ArrayLike,
-    X: ArrayLike,
-    *,
-    bias: ArrayLike | None = None,
-    rows: ArrayLike | None = None,
-    shift: ArrayLike | None = None,
-    scale: ArrayLike | None = None,
-) -> Array:
-    """Return the softmax of each row of F W + bias, F = (X[rows] - shift) scale.
-
-    Examples
-    --------
-    >>> print(linear_predict_proba([[0.0, 0.0]], [[1.0]]))
-    [[0.5 0.5]]
-    """
-    return softmax(_scores(W, X, bias, rows, shift, scale), axis=1)
-
-
-def linear_top_k(
-    W: ArrayLike,
-    X: ArrayLike,
-    k: int,
-    *,
-    bias: ArrayLike | None = None,
-    rows: ArrayLike | None = None,
-    shift: ArrayLike | None = None,
-    scale: ArrayLike | None = None,
-) -> tuple[NDArray[np.intp], Array]:
-    """Return the k classes of the largest scores of each row, best first, and their probabilities.
-
-    Of equal scores the lower label comes first, and a NaN wins over every number.
-
-    Examples
-    --------
-    >>> labels, probabilities = linear_top_k([[0.0, 1.0, 1.0]], [[1.0], [0.0]], 2)
-    >>> print(labels, probabilities[1].round(3))
-    [[1 2]
-     [0 1]] [0.333 0.333]
-    """
-    Z = _scores(W, X, bias, rows, shift, scale)
-    best = np.lexsort((-Z, ~np.isnan(Z)), axis=1)[:, :k]  # stable, the last key first
-    return best, np.take_along_axis(softmax(Z, axis=1), best, axis=1)
-
-
-def _scores(
-    W: ArrayLike,
-    X: ArrayLike,
-    bias: ArrayLike | None,
-    rows: ArrayLike | None,
-    shift: ArrayLike | None,
-    scale: ArrayLike | None,
-) -> Array:
-    F, _, _ = _select(X, np.zeros(len(np.asarray(X))), None, rows, shift, scale)
-    return F @ float64(W) + (0.0 if bias is None else float64(bias))
-
-
-def _select(
+def selected(
     X: ArrayLike,
     y: ArrayLike,
     sample_weight: ArrayLike | None,

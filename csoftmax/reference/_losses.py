@@ -12,19 +12,52 @@ Logits (N, C, d1, ...) have a row of C logits at each place of (N, d1, ...).
 """
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from csoftmax.reference._common import Array, float64, labels, step
+from csoftmax._types import NotReduced, Reduced, Reduction
+from csoftmax.reference._common import Array, float64, labels
 from csoftmax.reference._rows import log_softmax, softmax
 
-Reduction = Literal["none", "sum", "mean"]
 # (logits, u, formed) -> loss of each row, its gradient by the logits of that row
 RowLoss = Callable[[Array, Array, NDArray[np.bool_]], tuple[Array, Array]]
 
 
+@overload
+def cross_entropy(
+    logits: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike | None = None,
+    *,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: Reduced = "mean",
+    label_smoothing: float = 0.0,
+) -> float: ...
+@overload
+def cross_entropy(
+    logits: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike | None = None,
+    *,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: NotReduced,
+    label_smoothing: float = 0.0,
+) -> Array: ...
+@overload
+def cross_entropy(
+    logits: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike | None = None,
+    *,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+    label_smoothing: float = 0.0,
+) -> Any: ...
 def cross_entropy(
     logits: ArrayLike,
     target: ArrayLike,
@@ -36,6 +69,21 @@ def cross_entropy(
     label_smoothing: float = 0.0,
 ) -> Any:
     """Cross-entropy of softmax(logits) against `target`; see `cross_entropy_with_grad`.
+
+    Parameters
+    ----------
+    logits, target, weight, sample_weight, ignore_index, reduction, label_smoothing
+        As for `cross_entropy_with_grad`.
+
+    Returns
+    -------
+    loss
+        As of `cross_entropy_with_grad`.
+
+    See Also
+    --------
+    csoftmax.cross_entropy : The compiled one.
+    cross_entropy_with_grad : With its gradient; the formulas.
 
     Examples
     --------
@@ -53,6 +101,39 @@ def cross_entropy(
     )[0]
 
 
+@overload
+def cross_entropy_with_grad(
+    logits: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike | None = None,
+    *,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: Reduced = "mean",
+    label_smoothing: float = 0.0,
+) -> tuple[float, Array]: ...
+@overload
+def cross_entropy_with_grad(
+    logits: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike | None = None,
+    *,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: NotReduced,
+    label_smoothing: float = 0.0,
+) -> tuple[Array, Array]: ...
+@overload
+def cross_entropy_with_grad(
+    logits: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike | None = None,
+    *,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+    label_smoothing: float = 0.0,
+) -> tuple[Any, Array]: ...
 def cross_entropy_with_grad(
     logits: ArrayLike,
     target: ArrayLike,
@@ -93,6 +174,11 @@ def cross_entropy_with_grad(
     dlogits : float64 ndarray of the logits' shape
         With reduction="none" the gradient of each row's own loss.
 
+    See Also
+    --------
+    csoftmax.cross_entropy_with_grad : The compiled one.
+    softmax_loss : Of a linear model.
+
     Examples
     --------
     >>> loss, grad = cross_entropy_with_grad([[0.0, 0.0]], [1])
@@ -101,67 +187,6 @@ def cross_entropy_with_grad(
     """
     u, v, formed = targets(logits, target, weight, ignore_index, label_smoothing)
     return reduce(cross_entropy_rows, logits, u, v, formed, sample_weight, reduction)
-
-
-def multiclass_hinge(
-    scores: ArrayLike,
-    target: ArrayLike,
-    delta: float = 1.0,
-    *,
-    weight: ArrayLike | None = None,
-    sample_weight: ArrayLike | None = None,
-    ignore_index: int = -100,
-    reduction: Reduction = "mean",
-    label_smoothing: float = 0.0,
-) -> Any:
-    """Multiclass hinge loss of Weston and Watkins; see `multiclass_hinge_with_grad`.
-
-    Examples
-    --------
-    >>> print(multiclass_hinge([[0.0, 0.0, -2.0]], [1]))
-    1.0
-    """
-    return multiclass_hinge_with_grad(
-        scores,
-        target,
-        delta,
-        weight=weight,
-        sample_weight=sample_weight,
-        ignore_index=ignore_index,
-        reduction=reduction,
-        label_smoothing=label_smoothing,
-    )[0]
-
-
-def multiclass_hinge_with_grad(
-    scores: ArrayLike,
-    target: ArrayLike,
-    delta: float = 1.0,
-    *,
-    weight: ArrayLike | None = None,
-    sample_weight: ArrayLike | None = None,
-    ignore_index: int = -100,
-    reduction: Reduction = "mean",
-    label_smoothing: float = 0.0,
-) -> tuple[Any, Array]:
-    """Multiclass hinge loss and its gradient by the scores.
-
-        L_i = sum_k u[i, k] sum_{c != k} max(0, z[i, c] - z[i, k] + delta)
-
-    over the classes k with u[i, k] != 0. For an index target that is Weston and Watkins' loss, C
-    times PyTorch's `multi_margin_loss`. Each positive margin adds u[i, k] to the gradient of class
-    c and takes it from that of k; a NaN margin makes both, and the loss, NaN.
-
-    Parameters and result as in `cross_entropy_with_grad`; `delta` is the margin that is wanted.
-
-    Examples
-    --------
-    >>> loss, grad = multiclass_hinge_with_grad([[0.0, 0.0, -2.0]], [1])
-    >>> grad
-    array([[ 1., -1.,  0.]])
-    """
-    u, v, formed = targets(scores, target, weight, ignore_index, label_smoothing)
-    return reduce(hinge_rows(delta), scores, u, v, formed, sample_weight, reduction)
 
 
 def as_rows(a: ArrayLike) -> Array:
@@ -209,23 +234,6 @@ def cross_entropy_rows(z: Array, u: Array, formed: NDArray[np.bool_]) -> tuple[A
     with np.errstate(invalid="ignore"):
         loss = np.sum(np.where(formed, -u * log_p, 0.0), axis=1)
     return loss, p * np.sum(u, axis=1, keepdims=True) - u
-
-
-def hinge_rows(delta: float) -> RowLoss:
-    def rows(z: Array, u: Array, formed: NDArray[np.bool_]) -> tuple[Array, Array]:
-        loss, grad = np.zeros(len(z)), np.zeros_like(z)
-        for k in range(z.shape[1]):
-            u_k = u[:, [k]]
-            with np.errstate(invalid="ignore"):
-                margin = np.where(u_k != 0, z - z[:, [k]] + delta, 0.0)
-            margin[:, k] = 0
-            h = step(margin)
-            h[:, k] = -np.sum(h, axis=1)
-            loss += np.sum(u_k * np.maximum(0, margin), axis=1)
-            grad += u_k * h
-        return loss, grad
-
-    return rows
 
 
 def reduce(

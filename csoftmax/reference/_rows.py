@@ -1,6 +1,6 @@
 """Rows of logits: the functions of scipy.special, and the Jacobian."""
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +13,23 @@ def softmax(x: ArrayLike, axis: Axis = None) -> Array:
 
     As in SciPy a NaN or +inf anywhere, or -inf everywhere, makes the whole row NaN, and a maximum
     of nothing is a ValueError.
+
+    Parameters
+    ----------
+    x : array_like
+        Logits, of any shape.
+    axis : int, tuple of int or None
+        Axis or axes that sum to 1; None: the whole array.
+
+    Returns
+    -------
+    float64 ndarray or scalar
+        Of x's shape.
+
+    See Also
+    --------
+    csoftmax.softmax : The compiled one.
+    softmax_jacobian : Its derivative.
 
     Examples
     --------
@@ -30,6 +47,23 @@ def log_softmax(x: ArrayLike, axis: Axis = None) -> Array:
 
     As in SciPy the row [+inf, 0] gives [NaN, -inf].
 
+    Parameters
+    ----------
+    x : array_like
+        Logits, of any shape.
+    axis : int, tuple of int or None
+        Axis or axes that sum to 1; None: the whole array.
+
+    Returns
+    -------
+    float64 ndarray or scalar
+        Of x's shape.
+
+    See Also
+    --------
+    csoftmax.log_softmax : The compiled one.
+    logsumexp : What it takes off.
+
     Examples
     --------
     >>> log_softmax([1000.0, 0.0])
@@ -41,6 +75,23 @@ def log_softmax(x: ArrayLike, axis: Axis = None) -> Array:
         return np.asarray(x - m - _log_sum(x, m, axis))[()]
 
 
+@overload
+def logsumexp(
+    a: ArrayLike,
+    axis: Axis = None,
+    b: ArrayLike | None = None,
+    keepdims: bool = False,
+    *,
+    return_sign: Literal[True],
+) -> tuple[Array, Array]: ...
+@overload
+def logsumexp(
+    a: ArrayLike,
+    axis: Axis = None,
+    b: ArrayLike | None = None,
+    keepdims: bool = False,
+    return_sign: Literal[False] = False,
+) -> Array: ...
 def logsumexp(
     a: ArrayLike,
     axis: Axis = None,
@@ -53,6 +104,30 @@ def logsumexp(
     Of nothing it is log(0) = -inf. With `return_sign` it is log|sum|, and the sum's sign is
     returned, too; without it is NaN where the sum is negative. As in SciPy what has weight 0 adds
     nothing to a finite result, and b exp(a) to an infinite one: NaN, if a is inf or NaN.
+
+    Parameters
+    ----------
+    a : array_like
+        Exponents, of any shape.
+    axis : int, tuple of int or None
+        Axis or axes to sum over; None: the whole array.
+    b : array_like, optional
+        Weights, of a shape that broadcasts with a's.
+    keepdims : bool
+        Whether the axes that are summed stay, with length 1.
+    return_sign : bool
+        Whether the sign of the sum is returned, too.
+
+    Returns
+    -------
+    lse : float64 ndarray or scalar
+    sign : float64 ndarray or scalar
+        With `return_sign`: -1, 0 or 1.
+
+    See Also
+    --------
+    csoftmax.logsumexp : The compiled one.
+    log_softmax : X less this.
 
     Examples
     --------
@@ -117,6 +192,20 @@ def _log_sum(x: Array, m: Array, axis: Axis) -> Array:
 def softmax_jacobian(z: ArrayLike) -> Array:
     """Return diag(p) - p p', (C, C): entry [c, k] is dp_c/dz_k at p = softmax(z) of one row z.
 
+    Parameters
+    ----------
+    z : (C,) array_like
+        One row of logits.
+
+    Returns
+    -------
+    (C, C) float64 ndarray
+
+    See Also
+    --------
+    softmax : What it derives.
+    softmax_backward : Its product with a gradient.
+
     Examples
     --------
     >>> softmax_jacobian([0.0, 0.0])
@@ -129,6 +218,25 @@ def softmax_jacobian(z: ArrayLike) -> Array:
 
 def softmax_backward(grad_output: ArrayLike, output: ArrayLike, axis: Axis = -1) -> Array:
     """Return p (g - sum(g p)), the Jacobian of softmax times g, at the softmax's `output` p.
+
+    Parameters
+    ----------
+    grad_output : array_like
+        g, the gradient of a loss by the softmax.
+    output : array_like
+        p, the softmax, of the same shape.
+    axis : int, tuple of int or None
+        As it was for the softmax.
+
+    Returns
+    -------
+    float64 ndarray or scalar
+        The gradient by the logits.
+
+    See Also
+    --------
+    csoftmax.softmax_backward : The compiled one.
+    softmax_jacobian : The matrix.
 
     Examples
     --------

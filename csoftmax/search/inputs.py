@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -58,6 +57,14 @@ def validation(X_val: Any, y_val: npt.ArrayLike | None, start: Array) -> tuple[A
     return X, y
 
 
+def sample(X: Any, y: Array, n_rows: int) -> tuple[Any, Array] | None:
+    """So many of the rows and their labels, evenly spaced; all, where there are no more."""
+    if not n_rows:
+        return None
+    rows = np.linspace(0, X.shape[0] - 1, min(n_rows, X.shape[0])).astype(np.int64)
+    return X[rows], y[rows]
+
+
 def _several(name: str, values: Any) -> list[Any]:
     """One number, or several: at least one."""
     several = list(values) if np.ndim(values) else [values]
@@ -66,7 +73,7 @@ def _several(name: str, values: Any) -> list[Any]:
     return several
 
 
-def reals(name: str, values: float | Sequence[float]) -> list[float]:
+def reals(name: str, values: npt.ArrayLike) -> list[float]:
     """One number of at least 0, or several."""
     several = _several(name, values)
     names = [f"{name}[{k}]" for k in range(len(several))] if np.ndim(values) else [name]
@@ -82,7 +89,7 @@ def seed(name: str, value: Any) -> int:
 
 
 def first_weights(
-    X: Any, y: Array, seeds: int | Sequence[int], start: npt.ArrayLike | None
+    X: Any, y: Array, seeds: npt.ArrayLike, start: npt.ArrayLike | None
 ) -> list[tuple[int | None, Array]]:
     """Seeds, and what they draw."""
     numbers = [seed("seeds", each) for each in _several("seeds", seeds)]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from csoftmax._html import table
 from csoftmax.linear import linear_predict
 
 Array = npt.NDArray[Any]
+
+SHOWN = 10  #: models, of the best, that a notebook shows
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,8 +34,15 @@ class Model:
         The loss of each batch, with the penalty, before its step. NaN from where it has diverged.
     scores : dict of int to float
         Validation accuracy after so many steps; empty without validation rows.
+    train_scores : dict of int to float
+        Accuracy on the sample of the training rows (`score_rows`), at the same steps.
     status : str
         "finished"; "dropped" where halving ended it; "stopped" where Ctrl-C or the callback did.
+
+    See Also
+    --------
+    train_many : Makes them.
+    csoftmax.linear_predict : What `predict` calls.
     """
 
     learning_rate: float
@@ -44,7 +54,8 @@ class Model:
     scale: npt.ArrayLike | None = field(repr=False)
     losses: npt.NDArray[np.float64] = field(repr=False)
     scores: dict[int, float] = field(repr=False)
-    status: str
+    train_scores: dict[int, float] = field(repr=False)
+    status: Literal["finished", "dropped", "stopped"]
 
     @property
     def n_steps(self) -> int:
@@ -91,6 +102,11 @@ class Models(Sequence[Model]):
         Whether Ctrl-C or the callback ended the training.
     seconds : float
         Of all models together, their scores included.
+
+    See Also
+    --------
+    train_many : Makes them.
+    Model : One of them.
     """
 
     loss: str
@@ -98,6 +114,10 @@ class Models(Sequence[Model]):
     stopped: bool
     seconds: float
 
+    @overload
+    def __getitem__(self, index: int) -> Model: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Model, ...]: ...
     def __getitem__(self, index: Any) -> Any:
         return self.models[index]
 
@@ -119,3 +139,12 @@ class Models(Sequence[Model]):
         if self.models[0].scores:
             text += f", best validation {self.best.val_accuracy:.3f} at {self.best.setting}"
         return f"Models({text}{', stopped' if self.stopped else ''})"
+
+    def _repr_html_(self) -> str:
+        def cells(model: Model) -> tuple[str, ...]:
+            numbers = model.learning_rate, model.reg, *model.losses[-1:], model.val_accuracy
+            return (*(f"{x:.4g}" for x in numbers), str(model.n_steps), model.status)
+
+        order = sorted(self.models, key=lambda model: -np.nan_to_num(model.val_accuracy, nan=-1))
+        head = ("learning rate", "reg", "last loss", "validation", "steps", "status")
+        return table(repr(self), map(cells, order[:SHOWN]), head)

@@ -17,11 +17,18 @@ Array = npt.NDArray[Any]
 class Run:
     """A training on its way: what is known of each model."""
 
-    def __init__(self, stack: Stack, n_steps: int, validation: tuple[Any, Array] | None) -> None:
-        self.stack, self.n_steps, self.validation = stack, n_steps, validation
+    def __init__(
+        self,
+        stack: Stack,
+        n_steps: int,
+        validation: tuple[Any, Array] | None,
+        sample: tuple[Any, Array] | None,
+    ) -> None:
+        self.stack, self.n_steps, self.validation, self.sample = stack, n_steps, validation, sample
         self.steps, n_models = 0, len(stack.rates)
         self.losses = np.full((n_models, n_steps), np.nan)
         self.scores: list[dict[int, float]] = [{} for _ in range(n_models)]
+        self.train_scores: list[dict[int, float]] = [{} for _ in range(n_models)]
         self.made = [0] * n_models  # steps, of those that were dropped
         self.live = list(range(n_models))
         self.fixed: dict[int, tuple[Array, Array | None]] = {}  # weights that change no more
@@ -42,17 +49,12 @@ class Run:
         return losses
 
     def score(self) -> None:
-        """Score those that are live, if there are validation rows, and they are not yet."""
-        if self.validation is None:
-            return
-        X, y = self.validation
+        """Score those that are live and not scored yet, on the rows that there are for it."""
         for k in self.live:
-            if self.steps not in self.scores[k]:
-                W, b = self._weights(k)
-                labels = linear_predict(
-                    W, X, bias=b, n_threads=self.stack.n_threads, **self.stack.view
-                )
-                score = self.scores[k][self.steps] = float((labels == y).mean())
+            if self.sample is not None and self.steps not in self.train_scores[k]:
+                self.train_scores[k][self.steps] = self._accuracy(k, *self.sample)
+            if self.validation is not None and self.steps not in self.scores[k]:
+                score = self.scores[k][self.steps] = self._accuracy(k, *self.validation)
                 if self.best is None or score > self.best[0]:
                     self.best = score, k
 
@@ -75,7 +77,20 @@ class Run:
             status = "stopped"
         W, b = self._weights(k)
         losses = self.losses[k, :steps].copy()
-        return {"W": W, "b": b, "losses": losses, "scores": self.scores[k], "status": status}
+        return {
+            "W": W,
+            "b": b,
+            "losses": losses,
+            "scores": self.scores[k],
+            "train_scores": self.train_scores[k],
+            "status": status,
+        }
+
+    def _accuracy(self, k: int, X: Any, y: Array) -> float:
+        W, b = self._weights(k)
+        view = self.stack.view
+        labels = linear_predict(W, X, bias=b, n_threads=self.stack.n_threads, **view)
+        return float((labels == y).mean())
 
     def _weights(self, k: int) -> tuple[Array, Array | None]:
         return self.fixed[k] if k in self.fixed else self.stack.weights(k)

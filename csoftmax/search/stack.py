@@ -13,8 +13,8 @@ in the features' place.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,8 @@ from csoftmax.linear import softmax_loss, svm_loss
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
 
-LOSSES = {"softmax": softmax_loss, "hinge": svm_loss}
+Loss: TypeAlias = Literal["softmax", "hinge"]
+LOSSES: dict[Loss, Callable[..., Any]] = {"softmax": softmax_loss, "hinge": svm_loss}
 _KERNELS = {"softmax": "cross_entropy", "hinge": "hinge"}
 
 #: models that are worth a copy of the batch
@@ -61,7 +62,7 @@ class Stack:
 
     def __init__(
         self,
-        loss: str,
+        loss: Loss,
         X: Any,
         y: Rows,
         start: Sequence[Array],

@@ -14,21 +14,22 @@ from csoftmax._native import checks
 from csoftmax.search import inputs
 from csoftmax.search.models import Model, Models
 from csoftmax.search.run import Run
-from csoftmax.search.stack import LOSSES, Stack
+from csoftmax.search.stack import LOSSES, Loss, Stack
 from csoftmax.search.watch import bar, interrupts
+from csoftmax.sources import Features
 
 SCORES = 10  # how often models are scored, if not said
 
 
 def train_many(
-    X: Any,
+    X: Features,
     y: npt.ArrayLike,
-    learning_rates: float | Sequence[float],
-    regs: float | Sequence[float] = 0.0,
-    seeds: int | Sequence[int] = 0,
+    learning_rates: npt.ArrayLike,
+    regs: npt.ArrayLike = 0.0,
+    seeds: npt.ArrayLike = 0,
     *,
-    loss: str = "softmax",
-    X_val: Any = None,
+    loss: Loss = "softmax",
+    X_val: Features | None = None,
     y_val: npt.ArrayLike | None = None,
     n_steps: int = 1500,
     batch_size: int = 200,
@@ -39,6 +40,7 @@ def train_many(
     random_state: int | np.random.RandomState = 0,
     halving: int | None = None,
     score_every: int | None = None,
+    score_rows: int = 0,
     callback: Callable[[int, npt.NDArray[np.float64]], object] | None = None,
     progress: bool = False,
     n_threads: int | None = None,
@@ -78,6 +80,8 @@ def train_many(
         from log(K) / log(halving) down to 1. Of equal ones the first goes on.
     score_every : int, optional
         Steps between scores; a tenth of n_steps if None. The end is scored, too.
+    score_rows : int
+        Rows of X that score the models beside the validation rows: evenly spaced, at most all.
     callback : callable, optional
         Called as ``callback(step, losses)`` after each step; `losses` are all models', NaN for
         those that have ended. True ends the training, and so does a KeyboardInterrupt that it
@@ -95,6 +99,12 @@ def train_many(
     ------
     ValueError, TypeError
         Naming the argument that is wrong, before any training.
+
+    See Also
+    --------
+    Models : What comes back.
+    csoftmax.SoftmaxClassifierCV : Chooses C of fits to the minimum.
+    csoftmax.cs231n.classifiers.Softmax : One such model alone.
 
     Notes
     -----
@@ -130,14 +140,15 @@ def train_many(
     """
     begin = time.perf_counter()
     checks.choice("loss", loss, tuple(LOSSES))
-    X, index = inputs.data("X", X, "y", y, start)
+    rows, index = inputs.data("X", X, "y", y, start)
     rates, strengths = inputs.reals("learning_rates", learning_rates), inputs.reals("regs", regs)
-    first = inputs.first_weights(X, index, seeds, start)
+    first = inputs.first_weights(rows, index, seeds, start)
     n_steps = checks.integer("n_steps", n_steps, 1)
     batch_size = checks.integer("batch_size", batch_size, 1)
     validation = inputs.validation(X_val, y_val, first[0][1])
     every = max(1, n_steps // SCORES) if score_every is None else score_every
     every = checks.integer("score_every", every, 1)
+    sample = inputs.sample(X, index, checks.integer("score_rows", score_rows, 0))
     settings = list(product(rates, strengths, first))
     rungs = inputs.rungs(halving, len(settings), n_steps, validation is not None)
     random = random_state
@@ -145,7 +156,7 @@ def train_many(
         random = np.random.RandomState(inputs.seed("random_state", random))
     stack = Stack(
         loss,
-        X,
+        rows,
         index,
         [W for *_, (_, W) in settings],
         np.array([rate for rate, *_ in settings]),
@@ -156,10 +167,10 @@ def train_many(
         batch_size=batch_size,
         n_threads=n_threads,
     )
-    run, stopped = Run(stack, n_steps, validation), False
+    run, stopped = Run(stack, n_steps, validation, sample), False
     with interrupts() as asked, bar(n_steps, len(settings), show=progress) as move:
         while run.steps < n_steps and not stopped:
-            losses = run.step(random.randint(0, X.shape[0], batch_size))
+            losses = run.step(random.randint(0, rows.shape[0], batch_size))
             if run.steps in rungs:
                 run.drop(rungs[run.steps])
             elif run.steps % every == 0:

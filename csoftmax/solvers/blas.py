@@ -15,7 +15,7 @@ try:
 except ImportError as error:
     raise ImportError(
         "the solvers need SciPy and threadpoolctl, which come with scikit-learn: "
-        "pip install 'csoftmax[sklearn]'"
+        "pip install scikit-learn"
     ) from error
 
 __all__ = ["dpotrf", "dpotrs", "one_blas_thread", "spotrf", "spotri", "spotrs"]

@@ -29,7 +29,13 @@ WORTH = 1e7  #: multiplications of a product with X, from which on float32 pays
 
 
 class Progress(NamedTuple):
-    """One line of the history, after an iteration."""
+    """One line of the history, after an iteration.
+
+    See Also
+    --------
+    minimise : Tells it after each iteration.
+    csoftmax.SoftmaxClassifier : Keeps it in `history_`.
+    """
 
     iteration: int
     loss: float  #: mean loss and penalties
@@ -40,7 +46,13 @@ class Progress(NamedTuple):
 
 
 class Solution(NamedTuple):
-    """What a solver returns: the best iterate, and why it stopped."""
+    """What a solver returns: the best iterate, and why it stopped.
+
+    See Also
+    --------
+    minimise : Returns it.
+    csoftmax.SoftmaxClassifier : Keeps its reason in `stop_reason_`.
+    """
 
     theta: Array
     n_iter: int
@@ -152,6 +164,40 @@ def minimise(
     """Minimise an objective, and l1 sum|unit W|, from theta on, until no |gradient| > tol.
 
     With a keeper that has a checkpoint, it goes on from that, and theta does not count.
+
+    Parameters
+    ----------
+    objective : Objective
+    theta : (D, C) or (D + 1, C) ndarray
+        Where to begin; the last row is the intercept, if there is one.
+    newton : bool
+        Newton-CG in place of L-BFGS.
+    l1 : float
+        Strength of the l1 penalty; of Newton-CG 0.
+    tol, max_iter
+        As of `csoftmax.SoftmaxClassifier`.
+    on_iteration : callable
+        Called with theta and a `Progress` after each iteration; True ends the fit.
+    keeper : Keeper, optional
+        Writes checkpoints.
+
+    Returns
+    -------
+    Solution
+
+    See Also
+    --------
+    Objective : What is minimised.
+    Solution : What comes back.
+    csoftmax.SoftmaxClassifier : Checks its input, and calls this.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from csoftmax.solvers import Objective, minimise
+    >>> objective = Objective(np.eye(3), np.arange(3), 3, np.float64, l2=0.1, fit_intercept=True)
+    >>> minimise(objective, np.zeros(objective.shape)).stop_reason
+    'gradient'
     """
     start = time.perf_counter()
     # The loss does not depend on the mean over classes, and steps leave it. Zeros that nobody has

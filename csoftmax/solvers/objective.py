@@ -59,6 +59,11 @@ class Objective:
         Over X so far: a loss with its gradient counts 1, a prediction of all rows 1/2.
     at_hand : Objective
         Of the rows that can be drawn from: itself, or where X is a source its sample of rows.
+
+    See Also
+    --------
+    minimise : Finds its minimum.
+    csoftmax.softmax_loss : The same loss as a function.
     """
 
     def __init__(

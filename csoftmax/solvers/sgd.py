@@ -22,7 +22,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -65,14 +65,25 @@ class SGD:
     n_iter_no_change : int
         Epochs without progress by `tol`, in the mean objective over the epoch or in the validation
         score, that end the fit.
+
+    See Also
+    --------
+    csoftmax.SoftmaxClassifier : Takes it as `solver`.
+    csoftmax.solvers.minimise : Full passes instead.
+
+    Examples
+    --------
+    >>> from csoftmax import SGD, SoftmaxClassifier
+    >>> SoftmaxClassifier(solver=SGD(batch_size=64)).solver.batch_size
+    64
     """
 
     __module__ = "csoftmax"  # where users import it from; messages say so
 
-    rule: str = "adam"
-    learning_rate: float | str = "auto"
+    rule: Literal["adam", "momentum"] = "adam"
+    learning_rate: float | Literal["auto"] = "auto"
     momentum: float = 0.9
-    batch_size: int | str = "auto"
+    batch_size: int | Literal["auto"] = "auto"
     early_stopping: bool = False
     validation_fraction: float = 0.1
     n_iter_no_change: int = 5
@@ -153,8 +164,8 @@ def epoch(
     state.rate = state.rate or _rate(objective, options)
     n_rows = objective.n_rows if rows is None else len(rows)
     order = random.permutation(n_rows if rows is None else rows)
-    size = options.batch_size
-    size = min(max(n_rows // 10, 16), 200) if isinstance(size, str) else size
+    given = options.batch_size
+    size = min(max(n_rows // 10, 16), 200) if isinstance(given, str) else given
     strength = objective.strength(l1, 1) if l1 else None
     loss = 0.0
     for batch in np.array_split(order, math.ceil(n_rows / size)):

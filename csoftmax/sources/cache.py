@@ -45,6 +45,16 @@ def cached(X: Any, folder: str | os.PathLike[str]) -> Cached:
     Cached
         To be given to the estimators in place of X.
 
+    Raises
+    ------
+    NotADirectoryError
+        Where `folder` is a file.
+
+    See Also
+    --------
+    source_of : What is read by blocks.
+    csoftmax.SoftmaxClassifier : Takes it as X.
+
     Notes
     -----
     A cache is known by X's name, shape, dtype and columns, and by the size and time of its files,

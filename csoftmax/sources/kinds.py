@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import GeneratorType
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from csoftmax._native.checks import is_sparse
 from csoftmax._native.checks.containers import in_pieces, type_name
@@ -23,6 +25,47 @@ from csoftmax.sources.tables import Arrow, Polars, parquet
 
 # What classes have whose elements lie in memory, the CPU's or a GPU's.
 _IN_MEMORY = ("__array__", "__array_interface__", "__cuda_array_interface__", "__dlpack__")
+
+
+class _Sparse(Protocol):
+    """As SciPy's matrices and arrays."""
+
+    def tocsr(self) -> Any: ...
+
+
+class _Sliced(Protocol):
+    """As data sets of h5py and Zarr."""
+
+    @property
+    def shape(self) -> Any: ...
+    @property
+    def dtype(self) -> Any: ...
+    def __getitem__(self, index: Any, /) -> Any: ...
+
+
+class _ArrowTable(Protocol):
+    def to_batches(self) -> Any: ...
+
+
+class _PolarsTable(Protocol):
+    def collect_schema(self) -> Any: ...
+
+
+#: What X may be for type checkers: rows in memory, and what `source_of` reads block by block.
+Features: TypeAlias = (
+    npt.ArrayLike
+    | os.PathLike[str]
+    | Callable[[], Iterable[Any]]
+    | _Sparse
+    | _Sliced
+    | _ArrowTable
+    | _PolarsTable
+    | Source
+    | Cached
+)
+
+#: What y and weights may be: arrays, the names of columns of X, or nothing.
+Values: TypeAlias = npt.ArrayLike | None
 
 _AGAIN = "rows are read in many passes: wanted a function that returns a new one for each"
 
@@ -54,6 +97,11 @@ def source_of(X: Any, y: Any = None, sample_weight: Any = None) -> Source | None
         For more or less than two dimensions, a name that is no column, a path to something else.
     ImportError
         For Parquet without pyarrow.
+
+    See Also
+    --------
+    cached : Keeps what takes long to decode.
+    Surveyed : A source whose rows are known.
 
     Examples
     --------

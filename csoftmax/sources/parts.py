@@ -16,7 +16,13 @@ Array = npt.NDArray[Any]
 
 
 class Part(NamedTuple):
-    """A block, and what belongs to its rows."""
+    """A block, and what belongs to its rows.
+
+    See Also
+    --------
+    parts : Makes them.
+    Block : What it comes from.
+    """
 
     number: int  #: of the block
     rows: slice  #: of the whole
@@ -26,7 +32,39 @@ class Part(NamedTuple):
 
 
 def parts(source: Source, y: Any = None, sample_weight: Any = None) -> Iterator[Part]:
-    """The blocks that have rows, with their parts of y and of the weights, or their own."""
+    """The blocks that have rows, with their parts of y and of the weights, or their own.
+
+    Parameters
+    ----------
+    source : Source
+    y : (N,) or (N, C) array_like, optional
+        Of all rows; None: what comes with the blocks.
+    sample_weight : (N,) array_like, optional
+        The same of the weights.
+
+    Returns
+    -------
+    iterator of Part
+        Those that have rows, in order.
+
+    Raises
+    ------
+    ValueError
+        For y or weights that come twice, or are not one for each row.
+
+    See Also
+    --------
+    Part : What it gives.
+    source_of : Makes the source.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from csoftmax.sources import parts, source_of
+    >>> source = source_of(lambda: iter([np.ones((2, 3)), np.ones((1, 3))]))
+    >>> [part.rows for part in parts(source)]
+    [slice(0, 2, None), slice(2, 3, None)]
+    """
     y = None if y is None else checks.as_array("y", y)
     weights = None if sample_weight is None else checks.as_array("sample_weight", sample_weight)
     stop = 0
@@ -56,7 +94,19 @@ def _part(name: str, values: Array | None, own: Array | None, rows: slice) -> Ar
 
 
 class Selected:
-    """Some rows of a source, in order."""
+    """Some rows of a source, in order.
+
+    Parameters
+    ----------
+    source : Source
+    rows : (n,) array of int64
+        Which, in order.
+
+    See Also
+    --------
+    parts : The parts themselves.
+    Surveyed : A source whose rows are known.
+    """
 
     def __init__(self, source: Source, rows: npt.NDArray[np.int64]) -> None:
         self._source, self._rows = source, rows
@@ -73,7 +123,35 @@ class Selected:
 
 @contextmanager
 def named(source: Source, part: Part) -> Iterator[None]:
-    """Have errors about some rows say in which block they are."""
+    """Have errors about some rows say in which block they are.
+
+    Parameters
+    ----------
+    source : Source
+    part : Part
+        The rows that the errors are about.
+
+    Returns
+    -------
+    context manager
+        In it a TypeError or ValueError says where in the source it arose.
+
+    See Also
+    --------
+    source_of : Whose columns are meant.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from csoftmax.sources import named, parts, source_of
+    >>> source = source_of(lambda: iter([np.ones((2, 3))]))
+    >>> (part,) = parts(source)
+    >>> with named(source, part):
+    ...     raise ValueError("no row has a label")
+    Traceback (most recent call last):
+    ...
+    ValueError: block 0 of ..., from row 0 on: no row has a label
+    """
     try:
         yield
     except (TypeError, ValueError) as error:

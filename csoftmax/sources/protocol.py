@@ -16,7 +16,13 @@ BLOCK_BYTES = 64 << 20
 
 
 class Block(NamedTuple):
-    """Some rows, one after the other. X may be overwritten when the next block is asked for."""
+    """Some rows, one after the other. X may be overwritten when the next block is asked for.
+
+    See Also
+    --------
+    Source : Gives them.
+    Part : One with all that is asked for beside.
+    """
 
     X: Any  #: (n, D) ndarray or CSR
     y: Array | None = None  #: (n,) or (n, C): where the target comes with the rows
@@ -24,7 +30,13 @@ class Block(NamedTuple):
 
 
 class Source(Protocol):
-    """Rows that are read block by block, once a pass."""
+    """Rows that are read block by block, once a pass.
+
+    See Also
+    --------
+    source_of : Makes them.
+    Block : What they give.
+    """
 
     @property
     def name(self) -> str:
@@ -48,12 +60,41 @@ class Source(Protocol):
 
 @runtime_checkable
 class Takes(Source, Protocol):
-    """A source that can read rows from anywhere."""
+    """A source that can read rows from anywhere.
+
+    See Also
+    --------
+    Source : What may give them.
+    rows_at_once : How many rows that is.
+    """
 
     def take(self, rows: npt.NDArray[np.int64]) -> Array:
         """X[rows], in memory."""
 
 
 def rows_at_once(width: int, dtype: np.dtype[Any]) -> int:
-    """Rows of a block, where the source lets us choose: by its shape and dtype alone."""
+    """Rows of a block, where the source lets us choose: by its shape and dtype alone.
+
+    Parameters
+    ----------
+    width : int
+        Features.
+    dtype : dtype
+
+    Returns
+    -------
+    int
+        At least 1.
+
+    See Also
+    --------
+    Block : What so many rows are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from csoftmax.sources import rows_at_once
+    >>> rows_at_once(784, np.dtype(np.float32))
+    21399
+    """
     return max(1, BLOCK_BYTES // max(1, width * dtype.itemsize))

@@ -41,6 +41,11 @@ class Surveyed:
         Which they are.
     n_bytes : int
         Bytes of rows that all passes have read so far.
+
+    See Also
+    --------
+    source_of : Makes the source.
+    Source : What it reads.
     """
 
     #: told after each block how many rows of the pass are done
@@ -115,7 +120,27 @@ def _kind(dtype: np.dtype[Any], width: int, is_sparse: bool) -> str:
 
 
 def bytes_of(X: Any) -> int:
-    """Bytes of some rows: an array, or CSR."""
+    """Bytes of some rows: an array, or CSR.
+
+    Parameters
+    ----------
+    X : ndarray or CSR
+
+    Returns
+    -------
+    int
+
+    See Also
+    --------
+    Surveyed : Counts them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from csoftmax.sources import bytes_of
+    >>> bytes_of(np.ones((2, 3)))
+    48
+    """
     if checks.is_sparse(X):
         return int(X.data.nbytes + X.indices.nbytes + X.indptr.nbytes)
     return int(X.nbytes)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from csoftmax._native.checks.containers import type_name
+from csoftmax.sources import arrow
 from csoftmax.sources.ahead import ahead
 from csoftmax.sources.protocol import Array, Block, rows_at_once
 from csoftmax.sources.steady import Files, Record, block_dtype, is_real
@@ -18,7 +19,6 @@ from csoftmax.sources.steady import Files, Record, block_dtype, is_real
 # Bytes of the batches that blocks are filled from; Arrow decodes some more of them ahead.
 _BATCH_BYTES = 8 << 20
 _OBJECT = np.dtype(object)
-_SUFFIXES = (".parquet", ".pq")
 
 
 class Table(ABC):
@@ -191,17 +191,7 @@ class Arrow(Table):
         super().__init__(X, name or _name(X), columns, rows, y, sample_weight, files)
 
     def _batches(self, columns: list[str], n_rows: int) -> Iterable[Any]:
-        if hasattr(self._X, "num_rows"):
-            batches: Iterable[Any] = self._X.select(columns).to_batches(max_chunksize=n_rows)
-            return batches
-        # Arrow's own defaults are 16 batches of 131072 rows, of 4 files at a time; and of Parquet,
-        # all of a file's row groups as they are stored. One of them is in memory in any case.
-        options: dict[str, Any] = {"batch_readahead": 1, "fragment_readahead": 1}
-        if getattr(getattr(self._X, "format", None), "default_extname", "") == "parquet":
-            lean = sys.modules["pyarrow.dataset"].ParquetFragmentScanOptions(pre_buffer=False)
-            options["fragment_scan_options"] = lean
-        batches = self._X.to_batches(columns=columns, batch_size=n_rows, **options)
-        return batches
+        return arrow.batches(self._X, columns, n_rows)
 
     def _column(self, batch: Any, name: str) -> tuple[Array, int]:
         column = batch.column(name)
@@ -212,24 +202,7 @@ class Arrow(Table):
 
 def parquet(path: Path, y: str | None, sample_weight: str | None) -> Arrow:
     """A Parquet file, or a folder of them; folders called `column=value` are a column."""
-    if not path.exists():
-        raise FileNotFoundError(f"X is {path}, where nothing is: wanted a Parquet file or folder")
-    if not path.is_dir() and path.suffix not in _SUFFIXES:
-        raise ValueError(f"X is the file {path}: wanted a Parquet file or folder, or a .npy file")
-    try:
-        from pyarrow import dataset
-    except ImportError as error:
-        raise ImportError(
-            f"pyarrow reads Parquet ({path}): install it with pip install 'csoftmax[parquet]', "
-            "which is pip install pyarrow"
-        ) from error
-    try:
-        found = dataset.dataset(path, format="parquet", partitioning="hive")
-        n_rows = found.count_rows()
-    except Exception as error:  # Arrow's own
-        raise ValueError(f"X is {path}, which is no Parquet: {error}") from error
-    if not found.files:
-        raise ValueError(f"X is the folder {path}, which is empty: wanted Parquet files in it")
+    found, n_rows = arrow.open_parquet(path)
     kind = "folder" if path.is_dir() else "file"
     return Arrow(found, y, sample_weight, f"X (the Parquet {kind} {path})", n_rows)
 

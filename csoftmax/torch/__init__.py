@@ -15,12 +15,13 @@ if _typing.TYPE_CHECKING:
 
 __all__ = ["CrossEntropyLoss", "LinearCrossEntropyLoss", "cross_entropy", "linear_cross_entropy"]
 
-__getattr__ = _on_first_use(
-    __name__,
-    {
-        "CrossEntropyLoss": "csoftmax.torch.modules",
-        "LinearCrossEntropyLoss": "csoftmax.torch.modules",
-        "cross_entropy": "csoftmax.torch.losses",
-        "linear_cross_entropy": "csoftmax.torch.losses",
-    },
-)
+if not _typing.TYPE_CHECKING:  # type checkers would take any name
+    __getattr__ = _on_first_use(
+        __name__,
+        {
+            "CrossEntropyLoss": "csoftmax.torch.modules",
+            "LinearCrossEntropyLoss": "csoftmax.torch.modules",
+            "cross_entropy": "csoftmax.torch.losses",
+            "linear_cross_entropy": "csoftmax.torch.losses",
+        },
+    )

@@ -9,8 +9,7 @@ try:
     from torch.nn._reduction import legacy_get_string
 except ImportError as error:
     raise ImportError(
-        "csoftmax.torch needs PyTorch 2.13 or later: pip install 'torch>=2.13' "
-        "(or 'csoftmax[torch]')"
+        "csoftmax.torch needs PyTorch 2.13 or later: pip install 'torch>=2.13'"
     ) from error
 
 __all__ = [

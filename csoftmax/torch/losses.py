@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from csoftmax._types import Reduction
 from csoftmax.torch import layer, logits
 from csoftmax.torch.library import Tensor, legacy_get_string, torch
 
@@ -18,7 +19,7 @@ def cross_entropy(
     size_average: bool | None = None,
     ignore_index: int = -100,
     reduce: bool | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
     """`torch.nn.functional.cross_entropy` of tensors on the CPU, in one pass over them.
@@ -57,6 +58,12 @@ def cross_entropy(
         not fit, indices that are no class (their place is named), weights that are not finite,
         options out of range; and for a target or weight that requires a gradient: there is none.
 
+    See Also
+    --------
+    CrossEntropyLoss : The same as a module.
+    linear_cross_entropy : With the layer before it, without storing the logits.
+    csoftmax.cross_entropy_with_grad : The same of arrays.
+
     Notes
     -----
     The gradient is made in the forward pass, if the input requires one, and scaled in place by the
@@ -93,7 +100,7 @@ def linear_cross_entropy(
     *,
     linear_bias: Tensor | None = None,
     weight: Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     options: None = None,
@@ -128,6 +135,12 @@ def linear_cross_entropy(
     ------
     TypeError, ValueError
         As `cross_entropy`; for dtypes that differ (outside of `torch.autocast`), and for options.
+
+    See Also
+    --------
+    LinearCrossEntropyLoss : The same as a module, with its layer.
+    cross_entropy : Of given logits.
+    csoftmax.reference.linear_cross_entropy : The definition.
 
     Notes
     -----

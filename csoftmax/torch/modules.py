@@ -10,6 +10,16 @@ from csoftmax.torch.losses import cross_entropy, linear_cross_entropy
 class CrossEntropyLoss(library.CrossEntropyLoss):
     """`torch.nn.CrossEntropyLoss` on the CPU: the same arguments, `cross_entropy` in `forward`.
 
+    Parameters
+    ----------
+    weight, size_average, ignore_index, reduce, reduction, label_smoothing
+        As of `torch.nn.CrossEntropyLoss`.
+
+    See Also
+    --------
+    cross_entropy : The same as a function.
+    LinearCrossEntropyLoss : With the layer before it.
+
     Examples
     --------
     >>> import torch
@@ -35,6 +45,11 @@ class LinearCrossEntropyLoss(library.LinearCrossEntropyLoss):
     """`torch.nn.LinearCrossEntropyLoss` on the CPU, by `linear_cross_entropy`: no stored logits.
 
     The arguments are the same; `linear` is its layer, so that the states of both fit each other.
+
+    See Also
+    --------
+    linear_cross_entropy : The same as a function.
+    CrossEntropyLoss : Of given logits.
 
     Examples
     --------

@@ -1,9 +1,11 @@
 """The steps of the course's worksheet: each takes data and settings and returns plain numbers.
 
 Nothing here prints or draws: `csoftmax.worksheet.report` turns the results into text and JSON,
-`csoftmax.plot` into pictures, and `csoftmax.cli` takes the steps in order.
+`write_html` into a page, `csoftmax.plot` into pictures, and `csoftmax.cli` takes the steps in
+order.
 """
 
+from csoftmax._lazy import on_first_use
 from csoftmax.worksheet._data import (
     Data,
     Settings,
@@ -50,4 +52,7 @@ __all__ = [
     "score",
     "search",
     "timings",
+    "write_html",
 ]
+
+__getattr__ = on_first_use(__name__, {"write_html": "csoftmax.worksheet.page"})

@@ -37,6 +37,12 @@ class Data:
     is_course: bool
     split: str
 
+    def __repr__(self) -> str:
+        parts = {"training": self.y_train, "validation": self.y_val, "test": self.y_test}
+        counts = ", ".join(f"{len(y)} {name}" for name, y in parts.items())
+        row = f"{self.X_train.shape[1]} {self.X_train.dtype}"
+        return f"Data({self.name!r}: {counts} rows of {row}; {self.n_classes} classes)"
+
     @property
     def n_classes(self) -> int:
         """Number of classes that the training rows show, as the models count them."""
@@ -57,6 +63,14 @@ class Settings:
     iterations: int = 1500
     batch_size: int = 200
     seed: int = 0
+
+    def __repr__(self) -> str:
+        rates, regs = ((len(v), min(v), max(v)) for v in (self.learning_rates, self.regs))
+        return (
+            "Settings({} learning rates {:.3g} to {:.3g}, ".format(*rates)
+            + "{} regs {:.3g} to {:.3g}, ".format(*regs)
+            + f"{self.iterations} steps of {self.batch_size} rows, seed {self.seed})"
+        )
 
 
 def prepare(dataset: Dataset, seed: int = 0) -> Data:

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from csoftmax import linear, reference
+from csoftmax._html import table
 from csoftmax.cs231n.classifiers import LinearSVM, Softmax
 from csoftmax.cs231n.gradient_check import eval_numerical_gradient
 from csoftmax.search import train_many
+from csoftmax.search.stack import Loss
 from csoftmax.worksheet._data import (
     COURSE_LEARNING_RATES,
     COURSE_REGS,
@@ -24,11 +26,14 @@ from csoftmax.worksheet._data import (
 )
 
 LossGrad = Callable[..., tuple[Any, ...]]
+SHOWN = 10  # trials, of the best, that a notebook shows
 
 DEV_ROWS = 500  # the course's development rows: initial loss and timings
 LOOP_TURNS = 50_000  # rows x classes that the two loops may take: fewer rows for many classes
 CHECK_ROWS = 200  # rows of the gradient check
 CHECKED_ENTRIES = 5  # entries of dW compared per gradient check
+SCORES = 20  # how often the search measures accuracies on its way
+SCORE_ROWS = 1000  # training rows for that, as many as the course has to validate
 SMALL_WEIGHT = 1e-4  # standard deviation of W where scores must be near zero
 
 
@@ -39,7 +44,7 @@ class Classifier:
     name: str
     title: str
     model: type[Softmax] | type[LinearSVM]
-    loss: str
+    loss: Loss
     loss_grad: LossGrad
     stages: tuple[tuple[str, LossGrad], ...]
     expected: Callable[[int], float]
@@ -112,7 +117,11 @@ class Timing:
 
 @dataclass(frozen=True)
 class Trial:
-    """One model of the search."""
+    """One model of the search.
+
+    `scores` and `train_scores` are accuracies by steps: on the validation rows, and on up to 1000
+    training rows.
+    """
 
     learning_rate: float
     reg: float
@@ -120,6 +129,8 @@ class Trial:
     train_accuracy: float
     val_accuracy: float
     losses: tuple[float, ...] = field(repr=False)
+    scores: dict[int, float] = field(repr=False)
+    train_scores: dict[int, float] = field(repr=False)
 
     @property
     def diverged(self) -> bool:
@@ -136,6 +147,22 @@ class Search:
     trials: tuple[Trial, ...]
     best: Trial
     model: Softmax | LinearSVM = field(repr=False)
+
+    def __repr__(self) -> str:
+        best = self.best
+        return (
+            f"Search({self.classifier}: {len(self.trials)} settings in {self.seconds:.2f} s, best "
+            f"validation {best.val_accuracy:.3f} at learning rate {best.learning_rate:.3g}, "
+            f"reg {best.reg:.3g})"
+        )
+
+    def _repr_html_(self) -> str:
+        order = sorted(self.trials, key=lambda trial: -trial.val_accuracy)[:SHOWN]
+        rows = [
+            [f"{x:.3g}" for x in (t.learning_rate, t.reg, t.train_accuracy, t.val_accuracy)]
+            for t in order
+        ]
+        return table(repr(self), rows, ("learning rate", "reg", "training", "validation"))
 
 
 @dataclass(frozen=True)
@@ -159,6 +186,12 @@ class Sheet:
     timings: list[tuple[Timing, ...]] = field(default_factory=list)
     searches: list[Search] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        names = " and ".join(classifier.name for classifier in self.classifiers)
+        steps = ("initial", "gradients", "timings", "searches", "scores")
+        done = [step for step in steps if getattr(self, step)]
+        return f"Sheet({names} on {self.data!r}; done: {', '.join(done) or 'nothing'})"
 
 
 def dev_rows(data: Data) -> int:
@@ -267,6 +300,8 @@ def search(
         fit_bias=True,
         start=start,
         random_state=random,
+        score_every=max(1, settings.iterations // SCORES),
+        score_rows=SCORE_ROWS,
         progress=progress,
         **data.features,
     )
@@ -282,6 +317,8 @@ def search(
             train_accuracy=float((model.predict(X) == data.y_train).mean()),
             val_accuracy=model.val_accuracy,
             losses=tuple(model.losses.tolist()),
+            scores=model.scores,
+            train_scores=model.train_scores,
         )
         for model in models
     )

@@ -18,19 +18,8 @@ pytest.importorskip("matplotlib", reason="the worksheet needs matplotlib (csoftm
 pytest.importorskip("tqdm", reason="the worksheet needs tqdm (csoftmax[cli])")
 
 RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
+NO_PICTURES = {"pictures": "no pictures", "report": "no report"}  # which take seconds
 QUICK = ["--iterations", "30", "--learning-rates", "0.002", "0.008", "--regs", "0.1"]
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small npz file of colour images in three classes."""
-    rng = np.random.default_rng(0)
-    y = rng.permutation(np.arange(150) % 3)
-    X = rng.normal(80, 10, (150, 4, 5, 3))
-    X[np.arange(150), :, :, y] += 90
-    path = tmp_path_factory.mktemp("images") / "tiny.npz"
-    np.savez(path, X=X.clip(0, 255).astype(np.uint8), y=y, class_names=["red", "green", "blue"])
-    return path
 
 
 def files(folder: Path) -> set[str]:
@@ -53,13 +42,14 @@ def test_worksheet_on_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert printed.out == (out / "worksheet.txt").read_text(encoding="utf-8")
     assert printed.err == ""  # the bar shows on a terminal only
     assert files(out) == {
+        "report.html",
         "worksheet.txt",
         "worksheet.json",
         "mean.png",
         "softmax-surface.png",
         *(
             f"{what}-{name}.png"
-            for what in ("loss", "search", "weights")
+            for what in ("accuracy", "loss", "search", "weights")
             for name in ("softmax", "svm")
         ),
     }
@@ -83,7 +73,10 @@ def test_worksheet_on_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_worksheet_on_images_with_one_classifier(
-    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    images: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     arguments = ["worksheet", "--data", str(images), "--classifier", "svm", "--seed", "3"]
     arguments += ["--iterations", "50", "--batch-size", "20", "--quiet", "--out", str(tmp_path)]
@@ -98,6 +91,7 @@ def test_worksheet_on_images_with_one_classifier(
     settings = document["settings"]
     assert (settings["seed"], settings["iterations"], settings["batch_size"]) == (3, 50, 20)
     assert document["test"][0]["accuracy"] > 0.8
+    monkeypatch.setattr("csoftmax.cli.commands.worksheet._missing", lambda: NO_PICTURES)
     again = tmp_path / "again"
     assert main([*arguments[:-1], str(again)]) == 0
     repeated = json.loads((again / "worksheet.json").read_text(encoding="utf-8"))
@@ -190,68 +184,6 @@ def test_info(capsys: pytest.CaptureFixture[str]) -> None:
     assert csoftmax.__version__ in capsys.readouterr().out
 
 
-def test_interruption(
-    images: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def stop(*arguments: object, **options: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("csoftmax.worksheet.search", stop)
-    assert main(["worksheet", "--data", str(images), "--out", str(tmp_path), "--quiet"]) == 130
-    assert capsys.readouterr().err.strip() == "csoftmax worksheet: interrupted"
-
-
-BEFORE = ["nothing", "an empty folder", "another sheet"]
-# What may stop a sheet, from its first step to the writing of its last file.
-STOPS = {
-    "csoftmax.worksheet.initial_loss": KeyboardInterrupt(),
-    "csoftmax.worksheet.search": ValueError("stopped"),
-    "csoftmax.plot.softmax_surface": KeyboardInterrupt(),
-    "matplotlib.figure.Figure.savefig": OSError("disk full"),
-    "csoftmax.worksheet.report.document": KeyboardInterrupt(),
-    "csoftmax.worksheet.report.files": MemoryError(),
-}
-
-
-@pytest.mark.parametrize(
-    ("where", "before"),
-    list(zip(STOPS, 2 * BEFORE, strict=True)),
-)
-def test_a_sheet_that_is_stopped_leaves_nothing(
-    where: str, before: str, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = tmp_path / "out"
-    if before != "nothing":
-        out.mkdir()
-    if before == "another sheet":
-        (out / "worksheet.txt").write_text("another")
-        (out / "mean.png").write_text("another")
-
-    def stop(*arguments: object, **options: object) -> None:
-        if where.endswith("savefig"):
-            Path(str(arguments[1])).write_bytes(b"half")
-        raise STOPS[where]
-
-    monkeypatch.setattr("csoftmax.worksheet._steps._best_time", lambda job: (1.0, job()))
-    monkeypatch.setattr(where, stop)
-    arguments = ["--data", str(images), "--classifier", "svm", *QUICK, "--quiet", "--out", str(out)]
-    arguments.insert(0, "worksheet")
-    if isinstance(STOPS[where], MemoryError):
-        with pytest.raises(MemoryError):
-            main(arguments)
-    else:
-        assert main(arguments) in (2, 130)
-    assert out.exists() == (before != "nothing")
-    if before == "another sheet":
-        assert files(out) == {"worksheet.txt", "mean.png"}
-        assert all(path.read_text() == "another" for path in out.iterdir())
-    elif before == "an empty folder":
-        assert files(out) == set()
-
-
 WITHOUT = """
 import sys
 for name in sys.argv[1].split():
@@ -263,7 +195,11 @@ sys.exit(main(["worksheet", *sys.argv[2:]]))
 
 @pytest.mark.parametrize(
     ("missing", "kind"),
-    [("matplotlib", "npz"), ("matplotlib", "idx"), ("matplotlib tqdm sklearn scipy", "npy")],
+    [
+        ("matplotlib", "npz"),
+        ("matplotlib jinja2", "idx"),
+        ("matplotlib tqdm sklearn scipy jinja2", "npy"),
+    ],
 )
 def test_a_sheet_without_optional_packages(
     missing: str, kind: str, images: Path, tmp_path: Path, run_python: RunPython
@@ -289,7 +225,9 @@ def test_a_sheet_without_optional_packages(
     assert text == done.stdout
     json.loads((tmp_path / "out" / "worksheet.json").read_text(encoding="utf-8"))
     assert "The pictures need matplotlib, which is not installed: pip install" in text
-    assert files(tmp_path / "out") == {"worksheet.txt", "worksheet.json"}
+    page = set() if "jinja2" in missing else {"report.html"}
+    assert ("The HTML report needs Jinja2, which is not installed: pip" in text) != bool(page)
+    assert files(tmp_path / "out") == {"worksheet.txt", "worksheet.json", *page}
     assert "8. Numbers: out" in text
 
 
@@ -313,7 +251,8 @@ def test_constant_features_are_one_line(
     assert not out.exists()
 
 
-def test_features_that_seldom_vary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_features_that_seldom_vary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("csoftmax.cli.commands.worksheet._missing", lambda: NO_PICTURES)
     # Among the few rows of the gradient check, none may differ.
     X = np.zeros((5000, 3), np.float32)
     X[7] = 1
@@ -340,9 +279,17 @@ def test_progress_bar_shows_on_a_terminal(quiet: bool, images: Path, tmp_path: P
 
     terminal, stderr = os.openpty()
     termios.tcsetwinsize(stderr, (24, 80))
-    arguments = ["worksheet", "--data", str(images), "--out", "out", *QUICK]
+    arguments = ["--data", str(images), "--out", "out", *QUICK]
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "csoftmax", *arguments, *["--quiet"] * quiet],
+        [
+            sys.executable,
+            "-P",
+            "-c",
+            WITHOUT,
+            "matplotlib jinja2",
+            *arguments,
+            *["--quiet"] * quiet,
+        ],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=stderr,

@@ -97,6 +97,14 @@ def test_workers_that_come_back(cluster, problem):
     np.testing.assert_array_equal(got.coef_, want.coef_)
 
 
+def test_workers_that_are_yet_to_come(cluster, problem):
+    want = SoftmaxClassifier(tol=1e-6).fit(*problem)
+    with cluster(n_workers=0, processes=False) as client:
+        threading.Timer(1, client.cluster.scale, [2]).start()
+        got = SoftmaxClassifier(tol=1e-6).fit(*problem)
+    np.testing.assert_array_equal(got.coef_, want.coef_)
+
+
 SCHEDULER = """
 import sys
 from distributed import LocalCluster

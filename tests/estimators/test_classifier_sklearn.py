@@ -219,7 +219,7 @@ def test_import_without_scikit_learn(run_python):
             print(error)
     """
     out = run_python(code).stdout
-    assert "pip install 'csoftmax[sklearn]'" in out
+    assert "pip install 'scikit-learn>=1.6'" in out
 
 
 def test_import_is_on_demand(run_python):

@@ -1,6 +1,7 @@
 """Store models in the files that later versions must read: `python make_stored.py stored/NAME`.
 
-To be run when the format changes (with tests/helpers on PYTHONPATH); what is there, stays.
+To be run when the format changes (with tests/helpers on PYTHONPATH); what is there, stays. Of
+format 1 are models of arrays, of format 2 (a name that ends so) those of tables.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from fitted_models import IRIS, LABELS, SPECIES, made, with_labels
+from table_files import birds
 
 from csoftmax import save_model
 from csoftmax.cs231n.classifiers import LinearSVM, Softmax
@@ -38,6 +40,9 @@ def models() -> dict[str, Any]:
 
 def main(folder: Path) -> None:
     folder.mkdir(parents=True)
+    if folder.name.endswith("2"):
+        store_tables(folder)
+        return
     expected = {}
     X = IRIS[::15]
     for name, model in models().items():
@@ -58,6 +63,29 @@ def main(folder: Path) -> None:
             }
         expected[name.replace(" ", "-")] = about
     (folder / "expected.json").write_text(json.dumps({"X": X.tolist(), "models": expected}))
+
+
+def store_tables(folder: Path) -> None:
+    from csoftmax import SoftmaxClassifier
+    from csoftmax.tabular import Category, Number, Preparation, TableModel
+
+    columns = [
+        Number("bill", 44.0, 5.0, fill=45.0),
+        Number("mass", 4200.0, 700.0),
+        Category("island", ("Biscoe", "Dream", "Torgersen")),
+        Category("sex", ("female", "male", "missing"), "missing"),
+    ]
+    how, table = Preparation(columns, ["", "?"]), birds(90)
+    model = TableModel(how, SoftmaxClassifier().fit(how.features(table), table["species"]))
+    save_model(model, folder / "table.safetensors")
+    X = {name: table[name][::5] for name in how.column_names}
+    about = {
+        "labels": model.predict(X).tolist(),
+        "class": "TableModel",
+        "dtype": model.classes_.dtype.str,
+        "proba": model.predict_proba(X).tolist(),
+    }
+    (folder / "expected.json").write_text(json.dumps({"X": X, "models": {"table": about}}))
 
 
 if __name__ == "__main__":

@@ -169,8 +169,8 @@ def of_metadata(**values: Any) -> Change:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (of_metadata(csoftmax_format="2"), "its format is '2', by csoftmax '"),
-        (of_metadata(csoftmax_format="2"), "reads format '1'"),
+        (of_metadata(csoftmax_format="3"), "its format is '3', by csoftmax '"),
+        (of_metadata(csoftmax_format="3"), "reads formats '1' and '2'"),
         (of_metadata(csoftmax_more="2"), "its texts are "),
         (of_metadata(csoftmax_version=2), "not texts by their names"),
         (of_about(kind="Pickle"), "its kind is 'Pickle', which csoftmax"),

@@ -166,7 +166,7 @@ def test_what_is_no_model_is_refused(tmp_path):
     for model in (fitted, None, RandomForestClassifier(), Mine().fit(IRIS, SPECIES)):
         refused(model, tmp_path, TypeError, "model is a ", "wanted one of SoftmaxClassifier, ")
     pipeline = make_pipeline(StandardScaler(), SoftmaxClassifier()).fit(IRIS, SPECIES)
-    refused(pipeline, tmp_path, TypeError, "of a pipeline, its last step")
+    refused(pipeline, tmp_path, TypeError, "its last step alone can be")
     for model in (SoftmaxClassifier(), SoftmaxClassifierCV()):
         refused(model, tmp_path, ValueError, type(model).__name__, "not fitted")
     refused(csoftmax.cs231n.classifiers.Softmax(), tmp_path, ValueError, "W is None")

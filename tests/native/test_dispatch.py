@@ -32,7 +32,9 @@ def binaries(package, pattern="*"):
 
 
 def test_baseline_is_always_there_and_first():
-    assert AVAILABLE[0] == "baseline"
+    neon = platform.machine() in ("aarch64", "arm64")
+    assert AVAILABLE[0] == _cpu.BASELINE == ("neon" if neon else "baseline")
+    assert X86_64 or AVAILABLE == (_cpu.BASELINE,)
 
 
 def test_the_fastest_is_the_default(run_python):
@@ -48,7 +50,7 @@ def test_each_variant_loads_when_forced(run_python, variant):
 @pytest.mark.parametrize("variant", AVAILABLE)
 def test_only_the_chosen_variant_is_loaded(run_python, variant):
     code = "import csoftmax, sys; print(*(m for m in sys.modules if 'csoftmax._kernels' in m))"
-    suffix = "" if variant == "baseline" else f"_{variant}"
+    suffix = "" if variant == _cpu.BASELINE else f"_{variant}"
     assert run_python(code, CSOFTMAX_ISA=variant).stdout.split() == [f"csoftmax._kernels{suffix}"]
 
 
@@ -87,7 +89,7 @@ def test_a_variant_needs_its_level(monkeypatch, level, names):
 
 def test_a_broken_variant_is_an_import_error(run_python, copied):
     package, environment = copied
-    name = "_kernels" if AVAILABLE[-1] == "baseline" else f"_kernels_{AVAILABLE[-1]}"
+    name = "_kernels" if AVAILABLE[-1] == _cpu.BASELINE else f"_kernels_{AVAILABLE[-1]}"
     (broken,) = binaries(package, f"{name}.*")
     broken.write_bytes(b"an interrupted download")
     done = run_python("import csoftmax", check=False, **environment)

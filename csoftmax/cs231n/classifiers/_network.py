@@ -91,6 +91,14 @@ def n_layers(params: Params) -> int:
     return count
 
 
+def described(params: Params) -> str:
+    """The widths of the layers, the dtype, and how many numbers there are."""
+    layers = range(1, n_layers(params) + 1)
+    widths = [len(params["W1"]), *(params[f"W{layer}"].shape[1] for layer in layers)]
+    size = sum(part.size for part in params.values())
+    return f"{' -> '.join(map(str, widths))}, {params['W1'].dtype}, {size} parameters"
+
+
 def fitting(parts: dict[str, Any], names: Sequence[str], more: Sequence[str]) -> Params:
     """Of a stored network: exactly these parts, perhaps with more, in shapes that fit."""
     if set(parts) not in (set(names), {*names, *more}):

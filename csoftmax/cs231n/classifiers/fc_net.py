@@ -5,7 +5,7 @@ As in the course, `from csoftmax.cs231n.classifiers.fc_net import *` offers the 
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -91,6 +91,13 @@ class _Network:
         print(fname, "loaded.")
         return True
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self._words())})"
+
+    def _words(self) -> list[str]:
+        """What it is, in short."""
+        return [_network.described(self.params), f"reg={self.reg:g}"]
+
     def _parts(self) -> _network.Params:
         """What is stored."""
         return self.params
@@ -129,12 +136,19 @@ class TwoLayerNet(_Network):
         W1 (D, H), b1 (H,), W2 (H, C), b2 (C,).
     reg : float
 
+    See Also
+    --------
+    FullyConnectedNet : Any number of layers.
+    csoftmax.cs231n.solver.Solver : Trains it.
+
     Examples
     --------
     >>> import numpy as np
     >>> np.random.seed(0)
     >>> net = TwoLayerNet(input_dim=12, hidden_dim=5, num_classes=3, reg=0.1)
     >>> X = np.random.randn(7, 2, 2, 3)
+    >>> net
+    TwoLayerNet(12 -> 5 -> 3, float64, 83 parameters, reg=0.1)
     >>> net.loss(X).shape
     (7, 3)
     >>> loss, grads = net.loss(X, np.arange(7) % 3)
@@ -158,6 +172,10 @@ class TwoLayerNet(_Network):
         self.reg = checks.real("reg", reg, 0)
         self.params = _network.initial(dims, scale, float_dtype(dtype))
 
+    @overload
+    def loss(self, X: ArrayLike, y: None = None) -> _Array: ...
+    @overload
+    def loss(self, X: ArrayLike, y: ArrayLike) -> tuple[float, _network.Params]: ...
     def loss(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
         """Return the scores, or the loss and its gradients.
 
@@ -216,6 +234,11 @@ class FullyConnectedNet(_Network):
     reg, normalization, use_dropout, dropout_param, bn_params, dtype
         As in the course.
 
+    See Also
+    --------
+    TwoLayerNet : Two layers.
+    csoftmax.cs231n.solver.Solver : Trains it.
+
     Examples
     --------
     >>> import numpy as np
@@ -232,7 +255,7 @@ class FullyConnectedNet(_Network):
         input_dim: int = 3 * 32 * 32,
         num_classes: int = 10,
         dropout_keep_ratio: float = 1,
-        normalization: str | None = None,
+        normalization: Literal["batchnorm", "layernorm"] | None = None,
         reg: float = 0.0,
         weight_scale: float = 1e-2,
         dtype: DTypeLike = np.float32,
@@ -269,6 +292,10 @@ class FullyConnectedNet(_Network):
             mode = {"mode": "train"} if normalization == "batchnorm" else {}
             self.bn_params = [dict(mode) for _ in widths]
 
+    @overload
+    def loss(self, X: ArrayLike, y: None = None) -> _Array: ...
+    @overload
+    def loss(self, X: ArrayLike, y: ArrayLike) -> tuple[float, _network.Params]: ...
     def loss(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
         """Return the scores, as in tests, or the loss and its gradients, as in training.
 
@@ -329,6 +356,11 @@ class FullyConnectedNet(_Network):
             for name in ("running_mean", "running_var")
             if name in bn_param
         }
+
+    def _words(self) -> list[str]:
+        words = super()._words()
+        words += [self.normalization] if self.normalization else []
+        return words + ([f"dropout keeps {self.dropout_param['p']:g}"] if self.use_dropout else [])
 
     def _parts(self) -> _network.Params:
         return self.params | self._running()

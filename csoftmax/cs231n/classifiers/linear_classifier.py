@@ -33,6 +33,11 @@ class LinearClassifier(ABC):
         Bias, where `train` was asked to fit one.
     shift, scale : (D,) arrays or None
         What `train` was given. The model is that of the features (X - shift) * scale.
+
+    See Also
+    --------
+    Softmax : One with the softmax loss.
+    LinearSVM : One with the hinge loss.
     """
 
     def __init__(self) -> None:
@@ -109,6 +114,8 @@ class LinearClassifier(ABC):
         >>> losses = model.train(X, y, learning_rate=1.0, num_iters=200)
         >>> losses[-1] < 0.2 < losses[0]
         True
+        >>> model
+        Softmax(W (3, 3) float64)
         >>> print(np.mean(model.predict(X) == y))
         1.0
         """
@@ -225,6 +232,14 @@ class LinearClassifier(ABC):
         print(fname, "loaded.")
         return True
 
+    def __repr__(self) -> str:
+        if self.W is None:
+            return f"{type(self).__name__}(no W yet)"
+        W = np.asarray(self.W)
+        parts = [f"W {W.shape} {W.dtype}"]
+        parts += [name for name in ("b", "shift", "scale") if getattr(self, name) is not None]
+        return f"{type(self).__name__}({', '.join(parts)})"
+
     @abstractmethod
     def loss(self, X_batch: ArrayLike, y_batch: ArrayLike, reg: float) -> tuple[Any, ...]:
         """Return the loss of a batch and its gradient by W; with a bias, its gradient third."""
@@ -290,13 +305,48 @@ class _Compiled(LinearClassifier):
 
 
 class Softmax(_Compiled):
-    """Softmax classifier: the loss is `csoftmax.softmax_loss`."""
+    """Softmax classifier: the loss is `csoftmax.softmax_loss`.
+
+    See Also
+    --------
+    LinearSVM : The same with the hinge loss.
+    csoftmax.softmax_loss : The loss.
+    csoftmax.SoftmaxClassifier : Goes to the minimum.
+    csoftmax.search.train_many : Many of them at once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from csoftmax.cs231n.classifiers import Softmax
+    >>> model = Softmax()
+    >>> model.W = np.zeros((3, 10))
+    >>> loss, dW = model.loss(np.ones((4, 3)), [0, 1, 2, 3], 0.0)
+    >>> print(round(loss, 4), dW.shape)
+    2.3026 (3, 10)
+    """
 
     _loss = staticmethod(softmax_loss)
 
 
 class LinearSVM(_Compiled):
-    """Multiclass support vector machine: the loss is `csoftmax.svm_loss` with margin 1."""
+    """Multiclass support vector machine: the loss is `csoftmax.svm_loss` with margin 1.
+
+    See Also
+    --------
+    Softmax : The same with the softmax loss.
+    csoftmax.svm_loss : The loss.
+    csoftmax.search.train_many : Many of them at once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from csoftmax.cs231n.classifiers import LinearSVM
+    >>> model = LinearSVM()
+    >>> model.W = np.zeros((3, 10))
+    >>> loss, dW = model.loss(np.ones((4, 3)), [0, 1, 2, 3], 0.0)
+    >>> print(round(loss, 4), dW.shape)
+    9.0 (3, 10)
+    """
 
     _loss = staticmethod(svm_loss)
 

@@ -1,11 +1,10 @@
 """The multiclass hinge loss of a linear classifier under the course's names."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from csoftmax import reference
+from csoftmax._types import Float
 from csoftmax.cs231n._penalty import half_form
 from csoftmax.linear import svm_loss
 
@@ -17,8 +16,25 @@ def svm_loss_naive(
 ) -> tuple[float, NDArray[np.float64]]:
     """Multiclass hinge loss and gradient from the two loops of `csoftmax.reference`.
 
-    Parameters, result and errors as in `svm_loss_vectorized`, but for the arithmetic, which is
-    always float64.
+    Parameters
+    ----------
+    W, X, y, reg
+        As for `svm_loss_vectorized`.
+
+    Returns
+    -------
+    loss : float
+    dW : (D, C) float64 ndarray
+
+    Raises
+    ------
+    ValueError
+        For X without rows, and labels that are no class.
+
+    See Also
+    --------
+    svm_loss_vectorized : The compiled one.
+    csoftmax.reference.svm_loss_naive : The loops.
 
     Examples
     --------
@@ -31,14 +47,31 @@ def svm_loss_naive(
 
 
 def svm_loss_vectorized(
-    W: NDArray[np.floating[Any]], X: ArrayLike, y: ArrayLike, reg: float
-) -> tuple[float, NDArray[np.floating[Any]]]:
+    W: NDArray[Float], X: ArrayLike, y: ArrayLike, reg: float
+) -> tuple[float, NDArray[Float]]:
     """Multiclass hinge loss and gradient, margin 1, from the compiled `csoftmax.svm_loss`.
 
         loss = 1/N sum_i sum_{c != y_i} max(0, z_i[c] - z_i[y_i] + 1) + reg/2 sum(W**2)
 
-    Parameters, result, errors and the other penalty as in `softmax_loss_vectorized` of the module
-    `softmax`.
+    Parameters
+    ----------
+    W, X, y, reg
+        As for `softmax_loss_vectorized` of the module `softmax`; so is the other penalty.
+
+    Returns
+    -------
+    loss : float
+    dW : (D, C), W's dtype
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `csoftmax.svm_loss`.
+
+    See Also
+    --------
+    svm_loss_naive : In two loops.
+    csoftmax.svm_loss : With all options.
 
     Examples
     --------

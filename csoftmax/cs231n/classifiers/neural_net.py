@@ -1,6 +1,6 @@
 """The two-layer network of the course's first assignments, which trains itself."""
 
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -37,6 +37,11 @@ class TwoLayerNet:
     params : dict
         W1 (D, H), b1 (H,), W2 (H, C), b2 (C,). Assign to them to start from given ones.
 
+    See Also
+    --------
+    csoftmax.cs231n.classifiers.fc_net.TwoLayerNet : The later one, trained by a Solver.
+    csoftmax.cs231n.classifiers.Softmax : Without a hidden layer.
+
     Examples
     --------
     >>> import numpy as np
@@ -67,6 +72,15 @@ class TwoLayerNet:
         scale = checks.real("std", std, 0)
         self.params = _network.initial(dims, scale, float_dtype(dtype))
 
+    def __repr__(self) -> str:
+        return f"TwoLayerNet({_network.described(self.params)})"
+
+    @overload
+    def loss(self, X: ArrayLike, y: None = None, reg: float = 0.0) -> _Array: ...
+    @overload
+    def loss(
+        self, X: ArrayLike, y: ArrayLike, reg: float = 0.0
+    ) -> tuple[float, _network.Params]: ...
     def loss(self, X: ArrayLike, y: ArrayLike | None = None, reg: float = 0.0) -> Any:
         """Return the scores, or the loss and its gradients.
 

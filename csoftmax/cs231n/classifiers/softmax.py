@@ -1,11 +1,10 @@
 """The softmax loss of a linear classifier under the course's names: by loops, and compiled."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from csoftmax import reference
+from csoftmax._types import Float
 from csoftmax.cs231n._penalty import half_form
 from csoftmax.linear import softmax_loss
 
@@ -17,8 +16,25 @@ def softmax_loss_naive(
 ) -> tuple[float, NDArray[np.float64]]:
     """Softmax loss and gradient from the two loops of `csoftmax.reference.softmax_loss_naive`.
 
-    Parameters, result and errors as in `softmax_loss_vectorized`, but for the arithmetic, which is
-    always float64.
+    Parameters
+    ----------
+    W, X, y, reg
+        As for `softmax_loss_vectorized`.
+
+    Returns
+    -------
+    loss : float
+    dW : (D, C) float64 ndarray
+
+    Raises
+    ------
+    ValueError
+        For X without rows, and labels that are no class.
+
+    See Also
+    --------
+    softmax_loss_vectorized : The compiled one.
+    csoftmax.reference.softmax_loss_naive : The loops.
 
     Examples
     --------
@@ -31,8 +47,8 @@ def softmax_loss_naive(
 
 
 def softmax_loss_vectorized(
-    W: NDArray[np.floating[Any]], X: ArrayLike, y: ArrayLike, reg: float
-) -> tuple[float, NDArray[np.floating[Any]]]:
+    W: NDArray[Float], X: ArrayLike, y: ArrayLike, reg: float
+) -> tuple[float, NDArray[Float]]:
     """Softmax loss and gradient from the compiled `csoftmax.softmax_loss`.
 
         loss = 1/N sum_i (lse(z_i) - z_i[y_i]) + reg/2 sum(W**2)     dW = X' (P - Y) / N + reg W
@@ -57,6 +73,11 @@ def softmax_loss_vectorized(
     ------
     TypeError, ValueError
         As `csoftmax.softmax_loss`, which also tells of threads, NaN and what is copied.
+
+    See Also
+    --------
+    softmax_loss_naive : In two loops.
+    csoftmax.softmax_loss : With all options.
 
     Examples
     --------

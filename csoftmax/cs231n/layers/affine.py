@@ -36,6 +36,11 @@ def affine_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike) -> tuple[_Array, _C
     TypeError, ValueError
         For what is no array of real numbers, and shapes that do not fit.
 
+    See Also
+    --------
+    affine_backward : Its gradients.
+    csoftmax.cs231n.layer_utils.affine_relu_forward : With a rectifier after it.
+
     Examples
     --------
     >>> import numpy as np
@@ -77,6 +82,10 @@ def affine_backward(dout: ArrayLike, cache: _Cache) -> tuple[_Array, _Array, _Ar
     dw : (D, M) ndarray
     db : (M,) ndarray
 
+    See Also
+    --------
+    affine_forward : What it goes back through.
+
     Examples
     --------
     >>> import numpy as np
@@ -109,6 +118,10 @@ def relu_forward(x: ArrayLike) -> tuple[_Array, _Array]:
     cache : ndarray
         For `relu_backward`: x.
 
+    See Also
+    --------
+    relu_backward : Its gradient.
+
     Examples
     --------
     >>> print(relu_forward([-1.0, 0.0, 2.0])[0])
@@ -130,6 +143,10 @@ def relu_backward(dout: ArrayLike, cache: _Array) -> _Array:
     Returns
     -------
     ndarray of x's shape
+
+    See Also
+    --------
+    relu_forward : What it goes back through.
 
     Examples
     --------

@@ -39,6 +39,10 @@ def dropout_forward(
     TypeError, ValueError
         For another mode, and p that is no probability above 0.
 
+    See Also
+    --------
+    dropout_backward : Its gradient.
+
     Notes
     -----
     The numbers are drawn from NumPy's global generator, as in the course.
@@ -75,6 +79,10 @@ def dropout_backward(dout: _Array, cache: tuple[dict[str, Any], _Array | None]) 
     Returns
     -------
     ndarray of x's shape
+
+    See Also
+    --------
+    dropout_forward : What it goes back through.
 
     Examples
     --------

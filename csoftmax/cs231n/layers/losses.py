@@ -36,6 +36,12 @@ def softmax_loss(x: ArrayLike, y: ArrayLike, *, out: _Array | None = None) -> tu
     TypeError, ValueError
         For what is no array of real numbers, shapes that do not fit, and labels that are no class.
 
+    See Also
+    --------
+    svm_loss : The hinge loss.
+    csoftmax.cross_entropy_with_grad : With all options.
+    csoftmax.softmax_loss : Of a linear model.
+
     Examples
     --------
     >>> import numpy as np
@@ -54,6 +60,27 @@ def svm_loss(x: ArrayLike, y: ArrayLike, *, out: _Array | None = None) -> tuple[
         loss = 1/N sum_i sum_{c != y_i} max(0, x_i[c] - x_i[y_i] + 1)
 
     Parameters, result and errors as in `softmax_loss`.
+
+    Parameters
+    ----------
+    x, y, out
+        As for `softmax_loss`.
+
+    Returns
+    -------
+    loss, dx
+        As of `softmax_loss`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `softmax_loss`.
+
+    See Also
+    --------
+    softmax_loss : The cross-entropy.
+    csoftmax.multiclass_hinge_with_grad : With all options.
+    csoftmax.svm_loss : Of a linear model.
 
     Examples
     --------

@@ -6,7 +6,7 @@ Both centre and scale, one the columns of a batch, the other its rows:
 
 With g = dout gamma, and means along the same axis,
 
-    dx = r (g - mean(g) - x̂ mean(g x̂))         dgamma = sum_i dout_i x̂_i       dbeta = sum_i dout_i
+    dx = r (g - mean(g) - x̂ mean(g x̂))        dgamma = sum_i dout_i x̂_i     dbeta = sum_i dout_i
 """
 
 from typing import Any
@@ -54,6 +54,11 @@ def batchnorm_forward(
     ------
     TypeError, ValueError
         For shapes that do not fit, another mode, and options out of range.
+
+    See Also
+    --------
+    batchnorm_backward : Its gradients.
+    layernorm_forward : Over rows in place of columns.
 
     References
     ----------
@@ -106,6 +111,10 @@ def batchnorm_backward(dout: ArrayLike, cache: _Cache | None) -> tuple[_Array, _
     ValueError
         After mode "test".
 
+    See Also
+    --------
+    batchnorm_forward : What it goes back through.
+
     Examples
     --------
     >>> import numpy as np
@@ -147,6 +156,11 @@ def layernorm_forward(
     TypeError, ValueError
         For shapes that do not fit, and eps out of range.
 
+    See Also
+    --------
+    layernorm_backward : Its gradients.
+    batchnorm_forward : Over columns in place of rows.
+
     References
     ----------
     .. [1] J. L. Ba, J. R. Kiros, G. E. Hinton, "Layer Normalization", 2016, equation (3).
@@ -177,6 +191,10 @@ def layernorm_backward(dout: ArrayLike, cache: _Cache) -> tuple[_Array, _Array, 
     -------
     dx : (N, D) ndarray
     dgamma, dbeta : (D,) ndarrays
+
+    See Also
+    --------
+    layernorm_forward : What it goes back through.
 
     Examples
     --------
