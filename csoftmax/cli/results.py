@@ -7,6 +7,7 @@ import os
 import sys
 import webbrowser
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +17,30 @@ from csoftmax.prediction import LinearModel
 if TYPE_CHECKING:
     from csoftmax.evaluation import Evaluation
 
+_MODULES = {"scikit-learn": "sklearn"}  # of packages with another name
 
-def check(arguments: argparse.Namespace) -> None:
-    """Refuse a report that cannot be written, before any work is done."""
+
+def check(arguments: argparse.Namespace, *packages: str) -> None:
+    """Refuse what cannot be read or written before any work is done.
+
+    Of packages that are not installed all are named at once: one by one they would take as many
+    tries.
+    """
     data.check_folder("--report", arguments.report)
-    if arguments.report:
-        import csoftmax.report.html  # noqa: F401  # or what lacks is said now
-    elif arguments.open:
+    if arguments.open and not arguments.report:
         raise ValueError("--open shows the report: wanted --report, too")
+    wanted = list(packages)
+    if data.is_table(arguments.data):
+        wanted.append("pyarrow")
+    if not arguments.json and not getattr(arguments, "quiet", False):
+        wanted.append("tabulate")
+    if arguments.report:
+        wanted.append("jinja2")
+    if missing := [name for name in wanted if not find_spec(_MODULES.get(name, name))]:
+        raise ImportError(
+            f"{arguments.command} of {arguments.data} needs {', '.join(missing)}: "
+            f"pip install {' '.join(missing)}"
+        )
 
 
 def report(

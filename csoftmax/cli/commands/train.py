@@ -120,7 +120,7 @@ def run(arguments: argparse.Namespace) -> None:
     from csoftmax.tabular.model import TableModel
 
     quiet = arguments.quiet or arguments.json
-    results.check(arguments)
+    results.check(arguments, "scikit-learn")
     data.check_folder("--model", arguments.model)
     if not quiet:
         from csoftmax.cli import tables
