@@ -115,7 +115,8 @@ def page(
     found += sections(evaluation, weights=weights, examples=examples)
     fit: list[Part] = []
     if search is not None:
-        fit += [_settings(search), *drawn(lambda p: _search(p, search), "Scores of the search")]
+        model = search.steps[-1][1] if hasattr(search, "steps") else search
+        fit += [_settings(model), *drawn(lambda p: _search(p, model), "Scores of the search")]
     if history is not None:
         fit += drawn(lambda p: p.LossDisplay.from_history(history), "Course of the fit")
     if fit:
@@ -346,16 +347,14 @@ def _features(coef: Any, names: list[str], given: Sequence[str] | None) -> Table
     )
 
 
-def _search(plot: Any, search: Any) -> Any:
+def _search(plot: Any, model: Any) -> Any:
     """The scores over C; as a map, where there would be too many lines."""
-    model = search.steps[-1][1] if hasattr(search, "steps") else search
     kind = "lines" if len(model.l1_ratios_) <= 8 else "map"
     return plot.SearchDisplay.from_estimator(model, kind=kind)
 
 
-def _settings(search: Any) -> Table:
+def _settings(model: Any) -> Table:
     """The mean score of each setting."""
-    model = search.steps[-1][1] if hasattr(search, "steps") else search
     scores = np.asarray(model.scores_).mean(axis=0)
     rows = []
     for ratio, line in zip(model.l1_ratios_, scores, strict=True):

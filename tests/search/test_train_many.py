@@ -22,14 +22,6 @@ from csoftmax.search import Models, train_many
 RATES, REGS, SEEDS = [1e-3, 1e-1, 1.0], [0.0, 0.1], [0, 1]
 
 
-@pytest.fixture(scope="module")
-def data() -> tuple[Any, ...]:
-    rng = np.random.default_rng(0)
-    y = rng.integers(0, 3, 400)
-    X = np.eye(3)[y] + 0.6 * rng.standard_normal((400, 3))
-    return X[:300], y[:300], X[300:], y[300:]
-
-
 def train(data: tuple[Any, ...], *settings: Any, **options: Any) -> Models:
     X, y, X_val, y_val = data
     options = {"X_val": X_val, "y_val": y_val, "n_steps": 60, "batch_size": 20} | options

@@ -12,14 +12,6 @@ from csoftmax.search import train_many
 STEPS: dict[str, Any] = {"n_steps": 60, "batch_size": 20}
 
 
-@pytest.fixture(scope="module")
-def data() -> tuple[Any, ...]:
-    rng = np.random.default_rng(0)
-    y = rng.integers(0, 3, 400)
-    X = np.eye(3)[y] + 0.6 * rng.standard_normal((400, 3))
-    return X[:300], y[:300], X[300:], y[300:]
-
-
 def test_scores_of_training_rows(data):
     X, y, X_val, y_val = data
     validation = {"X_val": X_val, "y_val": y_val}

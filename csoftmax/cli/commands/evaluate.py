@@ -38,8 +38,6 @@ def run(arguments: argparse.Namespace) -> None:
     from csoftmax.tabular.rows import shown
 
     results.check(arguments)
-    if not arguments.json:
-        from csoftmax.cli import tables
     begin = time.perf_counter()
     model = load_model(arguments.model)
     inner = results.linear(model, arguments.model)
@@ -80,6 +78,8 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(document(arguments, evaluation, notes, seconds))
     else:
+        from csoftmax.cli import tables
+
         data.note("evaluate", notes)
         print(results.in_short(evaluation), "", tables.classes(evaluation), sep="\n")
         if mistakes := tables.mistakes(evaluation):

@@ -122,8 +122,6 @@ def run(arguments: argparse.Namespace) -> None:
     quiet = arguments.quiet or arguments.json
     results.check(arguments, "scikit-learn")
     data.check_folder("--model", arguments.model)
-    if not quiet:
-        from csoftmax.cli import tables
     begin = time.perf_counter()
     with data.bar("look", " rows", show=not quiet) as move:
         problem, about = _problem(arguments, lambda n_rows: move(n_rows, ""))
@@ -148,6 +146,8 @@ def run(arguments: argparse.Namespace) -> None:
         about |= {name: str(v) for name in ("model", "report") if (v := getattr(arguments, name))}
         print(json.dumps(about, indent=2, allow_nan=False))
     elif not quiet:
+        from csoftmax.cli import tables
+
         print(f"\non the rows held out:\n{results.in_short(evaluation)}")
         print(f"\n{tables.classes(evaluation)}")
         if arguments.model:
