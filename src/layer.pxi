@@ -66,7 +66,7 @@ def layer_loss_grads(
         &job.target, job.N, job.C, itemsize, index, prob, weight, coef, factor, label_smoothing, 0
     )
     is_float = itemsize == sizeof(float)
-    scratch = padded(plan_layer_f32(&job) if is_float else plan_layer_f64(&job))
+    scratch = apart(plan_layer_f32(&job) if is_float else plan_layer_f64(&job))
     g = job.groups * job.block * job.C * itemsize
     dx = 0 if dX is None else job.groups * job.shares * job.block * job.ld * itemsize
     dw = 0 if dW is None or job.groups == 1 else job.groups * job.C * job.ld * itemsize

@@ -78,7 +78,7 @@ cdef void *run_linear(linear_job *job, int itemsize, int n_threads) except NULL:
     """One pass. Returns its work space, which the caller frees when it has read the sums in it."""
     cdef bint is_float = itemsize == sizeof(float)
     cdef errand what
-    cdef size_t scratch = plan_linear_f32(job) if is_float else plan_linear_f64(job)
+    cdef size_t scratch = apart(plan_linear_f32(job) if is_float else plan_linear_f64(job))
     cdef bint predicts = job.labels is not NULL or job.proba.data is not NULL
     cdef ptrdiff_t pieces = job.pieces
     cdef ptrdiff_t merges = 0 if predicts else pieces
@@ -123,7 +123,7 @@ cdef void *run_sparse(linear_job *job, object X, int itemsize, int n_threads) ex
     cdef ptrdiff_t gradients = 0 if predicts else n_threads, merges = 0 if predicts else pieces
     cdef bint is_float = itemsize == sizeof(float)
     cdef errand what
-    cdef size_t scratch = plan_sparse_f32(job) if is_float else plan_sparse_f64(job)
+    cdef size_t scratch = apart(plan_sparse_f32(job) if is_float else plan_sparse_f64(job))
     cdef ptrdiff_t rounds = (job.blocks + job.round - 1) // job.round
     cdef size_t matrix = padded(job.D * job.row_length * itemsize)
     cdef size_t models = 1 if job.v is NULL else 2
@@ -168,7 +168,7 @@ cdef void *run_tiles(linear_job *job, int itemsize, int n_threads) except NULL:
     """As run_linear, for many classes."""
     cdef bint is_float = itemsize == sizeof(float)
     cdef errand what
-    cdef size_t scratch = plan_tiles_f32(job) if is_float else plan_tiles_f64(job)
+    cdef size_t scratch = apart(plan_tiles_f32(job) if is_float else plan_tiles_f64(job))
     cdef ptrdiff_t b, strips = job.block * itemsize // 64, copies = job.tiles
     cdef ptrdiff_t gradients = 0 if job.dw is NULL else job.tiles
     cdef size_t wt = 0 if job.wt is not NULL else job.D * padded(job.C * itemsize)

@@ -31,7 +31,7 @@ def moments(
     job.weight = <const double *> vector(weight, job.N, sizeof(double))
     job.mean = <double *> vector(mean, job.D, sizeof(double))
     job.squares = <double *> vector(squares, job.D, sizeof(double))
-    scratch = padded(plan_moments(&job))
+    scratch = apart(plan_moments(&job))
     weights, sums = padded(job.slots * sizeof(double)), padded(job.D * sizeof(double))
     what.scratch = allocate(weights + (3 * job.slots + 1) * sums + scratch * n_threads, &base)
     job.weights, what.scratch = <double *> what.scratch, what.scratch + weights

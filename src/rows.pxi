@@ -40,7 +40,7 @@ cdef int run(
     """All units of a job, with `scratch` bytes for each thread."""
     cdef errand what
     cdef void *base = NULL
-    what.work, what.job, what.each, what.n_threads = work, job, padded(scratch), n_threads
+    what.work, what.job, what.each, what.n_threads = work, job, apart(scratch), n_threads
     what.scratch = allocate(what.each * n_threads, &base)
     with nogil:
         share_out(&what, 0, 0, units)

@@ -145,7 +145,7 @@ def linear_stack_step(
     aim(&job.one.target, X.shape[0], job.one.C, itemsize, index, None, None, None, 1, 0, delta)
     normalizer = job.one.N
     job.one.loss, job.one.normalizers = loss, &normalizer
-    scratch = padded(plan_stack(&job, itemsize))
+    scratch = apart(plan_stack(&job, itemsize))
     x = padded(job.strips * job.height * STACK_STRIP * itemsize)
     memory = arrange(
         &job, itemsize, x + padded(job.models * sizeof(double)) + scratch * n_threads, &base
