@@ -25,6 +25,7 @@ import xgboost
 
 import csoftmax
 from csoftmax import bench, reference
+from csoftmax.bench import _peers
 from csoftmax.boosting import softmax_objective
 
 PAGE = Path(__file__).parents[1] / "docs/boosting.md"
@@ -62,16 +63,14 @@ class Dataset(Data):
 
 def numpy_objective(predictions: Any, data: Any) -> tuple[Any, Any]:
     """What a user of NumPy writes, with the maximum taken out."""
-    labels = data.get_label().astype(np.int64)
-    e = np.exp(predictions - predictions.max(axis=1, keepdims=True))
-    p = e / e.sum(axis=1, keepdims=True)
-    n_classes = p.shape[1]
-    factor = 2 if hasattr(data, "num_row") else n_classes / (n_classes - 1)
-    hess = factor * p * (1 - p)
-    if hasattr(data, "num_row"):
-        hess = np.maximum(hess, 1e-16)
-    p[np.arange(len(p)), labels] -= 1
-    return p, hess
+    n_classes = predictions.shape[1]
+    from_xgboost = hasattr(data, "num_row")
+    return _peers.numpy_grad_hess(
+        predictions,
+        data.get_label().astype(np.int64),
+        factor=2 if from_xgboost else n_classes / (n_classes - 1),
+        least=1e-16 if from_xgboost else 0.0,
+    )
 
 
 def looped_objective(predictions: Any, data: Any) -> tuple[Any, Any]:

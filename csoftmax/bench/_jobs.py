@@ -17,6 +17,7 @@ from csoftmax.bench._linear_cases import (
     training,
 )
 from csoftmax.bench._logit_cases import (
+    boosting,
     cross_entropy,
     logsumexp,
     softmax,
@@ -111,4 +112,5 @@ JOBS = (
         True,
     ),
     Job("cross_entropy_with_grad out=", ROWS, SINGLE, cross_entropy, {"numpy": 5, "torch": 8}),
+    Job("softmax_objective", MANY, SINGLE, boosting, {"numpy": 2.5}),
 )

@@ -14,10 +14,12 @@ from csoftmax.bench._peers import (
     jax_cross_entropy,
     jax_function,
     numpy_cross_entropy,
+    numpy_grad_hess,
     optional,
     present,
     torch_cross_entropy,
 )
+from csoftmax.boosting import softmax_objective
 
 
 def _logits(shape: Shape, dtype: str) -> tuple[Array, Array]:
@@ -82,6 +84,22 @@ def weighted_logsumexp(shape: Shape, dtype: str) -> Case:
         lambda: reference.logsumexp(x, 1, b=b),
         tolerance(dtype, 1e-5),
         2 * x.nbytes + x.itemsize * len(x),
+    )
+
+
+def boosting(shape: Shape, dtype: str) -> Case:
+    """Gradient and Hessian for boosted trees, from labels and scores as XGBoost hands them over."""
+    scores, _ = _logits(shape, dtype)
+    y = np.random.default_rng(1).integers(0, shape[1], shape[0])
+    objective = softmax_objective(hessian="bound")
+    return Case(
+        present(
+            csoftmax=lambda: objective(y, scores),
+            numpy=lambda: numpy_grad_hess(scores, y, factor=2.0, least=1e-16),
+        ),
+        lambda: reference.softmax_grad_hess(scores, y, curvature=2.0)[1:],
+        tolerance(dtype, 1e-5),
+        3 * scores.nbytes + y.nbytes,
     )
 
 
