@@ -13,6 +13,7 @@ from csoftmax.torch.library import Tensor, torch
 _PLAIN = (Tensor, torch.nn.Parameter)
 _LARGE = 3e38  # of float32
 _graph_is_kept = torch._C._autograd._get_current_graph_task_keep_graph
+_transform = torch._C._functorch.peek_interpreter_stack
 
 
 def array(tensor: Tensor | None) -> Any:
@@ -37,6 +38,16 @@ def n_threads() -> int:
 def is_traced(tensor: Tensor) -> bool:
     """Whether this call is written down (torch.compile, torch.export), and not computed."""
     return torch.compiler.is_compiling() or type(tensor) not in _PLAIN
+
+
+def refuse_transforms() -> None:
+    """The tensors that torch.func's transforms hand over have no memory that could be read."""
+    if _transform() is not None:
+        raise RuntimeError(
+            "a loss of csoftmax.torch is called in a transform of torch.func (grad, vmap, jvp, "
+            "...): wanted backward() or torch.autograd.grad (torch.nn.functional's function of "
+            "this name takes part in them)"
+        )
 
 
 def kept(ctx: Any) -> tuple[Sequence[Tensor | None], bool]:

@@ -18,6 +18,7 @@ def cross_entropy(*arguments: Any) -> Tensor:
     wanted = [in_graph and t is not None and t.requires_grad for t in arguments[:3]]
     if graph.is_traced(arguments[0]):
         return _operator(*arguments, _NOTHING if arguments[6] == "none" else wanted)[0]
+    graph.refuse_transforms()
     if any(wanted):
         return _LinearCrossEntropy.apply(*arguments)
     return _computed(*arguments, wanted=_NOTHING)[0]

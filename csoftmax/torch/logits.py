@@ -25,6 +25,7 @@ def cross_entropy(
     options = target, weight, ignore_index, reduction, label_smoothing
     if graph.is_traced(input):
         return _operator(input, *options, wanted)[0]
+    graph.refuse_transforms()
     if wanted:
         return _CrossEntropy.apply(input, options, in_place)
     return _computed(input, *options)[0]

@@ -57,6 +57,8 @@ def cross_entropy(
         For tensors that are not on the CPU or not dense, dtypes that are no floats, shapes that do
         not fit, indices that are no class (their place is named), weights that are not finite,
         options out of range; and for a target or weight that requires a gradient: there is none.
+    RuntimeError
+        In a transform of `torch.func` (grad, vmap, jvp, ...), and for a second derivative.
 
     See Also
     --------
@@ -135,6 +137,8 @@ def linear_cross_entropy(
     ------
     TypeError, ValueError
         As `cross_entropy`; for dtypes that differ (outside of `torch.autocast`), and for options.
+    RuntimeError
+        As `cross_entropy`.
 
     See Also
     --------

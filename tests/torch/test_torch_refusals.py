@@ -130,6 +130,16 @@ def test_a_module_with_options():
         head(X, TARGET)
 
 
+@pytest.mark.parametrize("transform", ["grad", "jacrev", "vmap"])
+def test_transforms_of_functions(transform):
+    transform = getattr(torch.func, transform)
+    refused = pytest.raises(RuntimeError, match="in a transform of torch")
+    with refused:
+        transform(lambda z: cross_entropy(z.reshape(-1, 3), TARGET[: z.numel() // 3]))(Z)
+    with refused:
+        transform(lambda x: linear_cross_entropy(x.reshape(-1, 2), W, TARGET[: x.numel() // 2]))(X)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_a_gpu():
     with pytest.raises(ValueError, match="on cuda:0: wanted a strided one on the CPU"):
