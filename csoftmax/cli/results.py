@@ -57,19 +57,23 @@ def report(
 
     page = pages.page(evaluation, title=title, facts={**facts, **reports.facts()}, **parts)
     reports.write(page, arguments.report)
-    if not arguments.json and not getattr(arguments, "quiet", False):
-        print(f"\nreport: {arguments.report}")
-    if arguments.open:
-        show(arguments.report)
+    say_where(arguments, arguments.report)
 
 
-def show(path: Path) -> None:
-    """Open a file in the browser, where there is a display."""
+def say_where(arguments: argparse.Namespace, path: Path) -> None:
+    """Say in a line where a report is; with --open, show it in the browser or say why not."""
+    if arguments.open and not _show(path):
+        print(f"report: {path} (there is no display to show it)", file=sys.stderr)
+    elif not arguments.json and not getattr(arguments, "quiet", False):
+        print(f"\nreport: {path}")
+
+
+def _show(path: Path) -> bool:
+    """Open a file in the browser, if there is a display."""
     has_display = sys.platform in ("darwin", "win32") or any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
     )
-    if not (has_display and webbrowser.open(path.resolve().as_uri())):
-        print(f"there is no display to show {path.resolve()}", file=sys.stderr)
+    return has_display and webbrowser.open(path.resolve().as_uri())
 
 
 def linear(model: Any, path: str) -> Any:

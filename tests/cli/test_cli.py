@@ -39,7 +39,8 @@ def test_worksheet_on_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     out = tmp_path / "new" / "folder"
     assert main(["worksheet", *QUICK, "--out", str(out)]) == 0
     printed = capsys.readouterr()
-    assert printed.out == (out / "worksheet.txt").read_text(encoding="utf-8")
+    text = (out / "worksheet.txt").read_text(encoding="utf-8")
+    assert printed.out == f"{text}\nreport: {out / 'report.html'}\n"
     assert printed.err == ""  # the bar shows on a terminal only
     assert files(out) == {
         "report.html",
@@ -80,8 +81,10 @@ def test_worksheet_on_images_with_one_classifier(
 ) -> None:
     arguments = ["worksheet", "--data", str(images), "--classifier", "svm", "--seed", "3"]
     arguments += ["--iterations", "50", "--batch-size", "20", "--quiet", "--out", str(tmp_path)]
-    assert main(arguments) == 0
-    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr("csoftmax.cli.results._show", lambda path: False)
+    assert main([*arguments, "--open"]) == 0
+    report = tmp_path / "report.html"
+    assert capsys.readouterr() == ("", f"report: {report} (there is no display to show it)\n")
     assert "weights-svm.png" in files(tmp_path)
     assert "weights-softmax.png" not in files(tmp_path)
     document = json.loads((tmp_path / "worksheet.json").read_text(encoding="utf-8"))
@@ -222,10 +225,11 @@ def test_a_sheet_without_optional_packages(
     done = run_python(WITHOUT, missing, *arguments)
     assert done.stderr == ""
     text = (tmp_path / "out" / "worksheet.txt").read_text(encoding="utf-8")
-    assert text == done.stdout
     json.loads((tmp_path / "out" / "worksheet.json").read_text(encoding="utf-8"))
     assert "The pictures need matplotlib, which is not installed: pip install" in text
     page = set() if "jinja2" in missing else {"report.html"}
+    where = f"\nreport: {Path('out') / 'report.html'}\n" if page else ""
+    assert done.stdout == text + where
     assert ("The HTML report needs Jinja2, which is not installed: pip" in text) != bool(page)
     assert files(tmp_path / "out") == {"worksheet.txt", "worksheet.json", *page}
     assert "8. Numbers: out" in text

@@ -245,12 +245,16 @@ def test_reports(model, flock, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("DISPLAY", ":0")
     assert run("evaluate", model, *data, "--open") == 0
     assert shown == [path.resolve().as_uri()]
+    assert f"\nreport: {path}\n" in capsys.readouterr().out
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
-    capsys.readouterr()
     monkeypatch.setattr("sys.platform", "linux")
-    assert run("evaluate", model, *data, "--open") == 0
-    assert f"there is no display to show {path.resolve()}" in capsys.readouterr().err
+    for options in ([], ["--json"]):
+        assert run("evaluate", model, *data, "--open", *options) == 0
+        said = capsys.readouterr()
+        line = f"report: {path} (there is no display to show it)"
+        assert said.err.splitlines()[-1] == line
+        assert str(path) not in said.out
 
 
 def test_reports_of_images(tmp_path, capsys):

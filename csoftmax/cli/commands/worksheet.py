@@ -124,13 +124,11 @@ def run(arguments: argparse.Namespace) -> None:
         document = report.document(sheet)
         (draft / "worksheet.json").write_text(document, encoding="utf-8")
         told.tell(report.files(arguments.out, [*files, "worksheet.json", "worksheet.txt"]))
-        if "report" not in missing:
-            told.tell(f"\nTo read it in a browser: {arguments.out / REPORT}")
         (draft / "worksheet.txt").write_text(told.text(), encoding="utf-8")
     if arguments.json:
         print(document)
-    if arguments.open:
-        results.show(arguments.out / REPORT)
+    if "report" not in missing:
+        results.say_where(arguments, arguments.out / REPORT)
 
 
 def _missing() -> dict[str, str]:
