@@ -9,6 +9,26 @@ import numpy as np
 from csoftmax.report import Cell, Facts, Part, Section, Table, Text
 from csoftmax.worksheet import CLASSIFIERS, Data, Search, Sheet, Trial, dev_rows
 
+STEPS = {
+    "initial": "the initial loss",
+    "gradients": "the gradient check",
+    "timings": "the timings",
+    "searches": "the search",
+    "scores": "the test",
+}
+
+
+def stopped(sheet: Sheet) -> str:
+    """Say after which step a sheet was stopped; nothing if it has all of them."""
+    after = "the preparation of the data"
+    for name, words in STEPS.items():
+        if not (found := getattr(sheet, name)):
+            return f"It was stopped after {after}: what follows is missing."
+        after = words
+        if name == "searches" and len(found) < len(sheet.classifiers):
+            after += f" of {CLASSIFIERS[found[-1].classifier].title}"
+    return ""
+
 
 def data(sheet: Sheet) -> Section:
     """What was loaded and how it is split."""

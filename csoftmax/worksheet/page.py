@@ -32,29 +32,34 @@ def write_html(sheet: Sheet, path: Path) -> None:
     report.write(page(sheet), path)
 
 
-def page(sheet: Sheet) -> Page:
-    """Return the page of a sheet, or of as much of it as there is."""
+def page(sheet: Sheet, *, at_once: bool = False) -> Page:
+    """Return the page of a sheet, or of as much of it as there is.
+
+    `at_once` leaves out what takes time: drawings, and what the best models do on the test rows.
+    """
     sections = []
     if sheet.scores:
         sections.append(contents.scores(sheet))
     sections += [_with(contents.data(sheet), _mean(sheet)), contents.centring(sheet)]
     if sheet.initial:
-        sections.append(_with(contents.initial_loss(sheet), _surface()))
+        surface = [] if at_once else _surface()
+        sections.append(_with(contents.initial_loss(sheet), surface))
     if sheet.gradients:
         sections.append(contents.gradient_check(sheet))
     if sheet.timings:
         sections.append(contents.timings(sheet))
     if sheet.searches:
-        curves = [part for found in sheet.searches for part in _curves(found)]
+        curves = [] if at_once else [p for found in sheet.searches for p in _curves(found)]
         sections.append(_with(contents.search(sheet), curves))
-    for found, _ in zip(sheet.searches, sheet.scores, strict=False):
+    for found, _ in zip([] if at_once else sheet.searches, sheet.scores, strict=False):
         title = f"{CLASSIFIERS[found.classifier].title}: the best model"
         sections.append(Section(title, _model(sheet, found)))
-    sections.append(Section("What was run", [Facts(_facts(sheet)), *left_out()]))
-    steps = (sheet.initial, sheet.gradients, sheet.timings, sheet.searches, sheet.scores)
-    subtitle = "The worksheet of the course CS231n on softmax and SVM."
-    if not all(steps):
-        subtitle += " It was stopped before its end: this is what there was."
+    stopped, without = contents.stopped(sheet), left_out()
+    if at_once:
+        stopped = stopped or "It was stopped after the test, before anything was drawn."
+        without = [Text("This page has no drawings, which are made when all steps are done.")]
+    sections.append(Section("What was run", [Facts(_facts(sheet)), *without]))
+    subtitle = f"The worksheet of the course CS231n on softmax and SVM. {stopped}".rstrip()
     return Page(f"Worksheet: {sheet.data.name}", sections, subtitle=subtitle)
 
 

@@ -6,10 +6,12 @@ import json
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from csoftmax import worksheet
 from csoftmax.cli import main
 
 pytest.importorskip("matplotlib", reason="the worksheet needs matplotlib (csoftmax[cli])")
@@ -28,23 +30,36 @@ def test_interruption(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def stop(*arguments: object, **options: object) -> None:
-        raise KeyboardInterrupt
+    pytest.importorskip("jinja2", reason="the report needs Jinja2")
+    search, searched = worksheet.search, []
+
+    def stop(data: worksheet.Data, classifier: worksheet.Classifier, *more: object, **options):
+        if searched:
+            raise KeyboardInterrupt
+        searched.append(classifier.name)
+        return search(data, classifier, *more, **options)
 
     monkeypatch.setattr("csoftmax.worksheet.search", stop)
-    assert main(["worksheet", "--data", str(images), "--out", str(tmp_path), "--quiet"]) == 130
+    monkeypatch.setattr("csoftmax.worksheet._steps._best_time", lambda job: (1.0, job()))
+    for drawing in ("page._surface", "page._curves", "page._model"):  # what takes time
+        monkeypatch.delattr(f"csoftmax.worksheet.{drawing}")
+    arguments = ["worksheet", "--data", str(images), *QUICK, "--out", str(tmp_path), "--quiet"]
+    assert main(arguments) == 130
     said = capsys.readouterr().err.splitlines()
-    files = [tmp_path / f"worksheet-unfinished.{kind}" for kind in ("txt", "json")]
-    assert said[0] == f"What was done is in {files[0]} and {files[1]}."
+    files = {kind: tmp_path / f"worksheet-unfinished.{kind}" for kind in ("txt", "json", "html")}
+    assert said[0] == f"What was done is in {files['txt']}, .json and .html."
     assert said[-1] == "csoftmax worksheet: interrupted"
-    text = files[0].read_text(encoding="utf-8")
+    text, numbers, page = (path.read_text(encoding="utf-8") for path in files.values())
     assert "5. Loops, matrices, compiled" in text
     assert "6. Search" not in text
     assert text.endswith("Interrupted: what follows in a whole worksheet is missing.\n")
-    document = json.loads(files[1].read_text(encoding="utf-8"))
+    document = json.loads(numbers)
     assert document["interrupted"]
     assert len(document["timings"]) == 10
-    assert document["search"] == []
+    assert [found["classifier"] for found in document["search"]] == searched == ["softmax"]
+    assert "It was stopped after the search of Softmax: what follows is missing." in page
+    assert "Search over learning rate and regularisation" in page
+    assert "The best model" not in page
 
 
 BEFORE = ["nothing", "an empty folder", "another sheet"]
@@ -90,6 +105,8 @@ def test_a_sheet_that_is_stopped_leaves_what_was_done(
     else:
         assert main(arguments) in (2, 130)
     done = {"worksheet-unfinished.txt", "worksheet-unfinished.json"}
+    if where.endswith(("initial_loss", "softmax_surface", "savefig")):  # with the report
+        done |= {"worksheet-unfinished.html"} if find_spec("jinja2") else set()
     if where.endswith("document"):  # of which there is none
         done.remove("worksheet-unfinished.json")
     text = (out / "worksheet-unfinished.txt").read_text(encoding="utf-8")
@@ -126,6 +143,9 @@ def test_a_sheet_that_is_killed_leaves_what_was_done(images: Path, tmp_path: Pat
     text = (out / "worksheet-unfinished.txt").read_text(encoding="utf-8")
     assert "4. The gradient check" in text
     json.loads((out / "worksheet-unfinished.json").read_text(encoding="utf-8"))
+    if find_spec("jinja2"):
+        page = (out / "worksheet-unfinished.html").read_text(encoding="utf-8")
+        assert "It was stopped after the timings: what follows is missing." in page
 
 
 def test_a_sheet_as_json(

@@ -14,6 +14,7 @@ from csoftmax.datasets import Dataset
 pytest.importorskip("jinja2", reason="the HTML report needs Jinja2")
 
 from csoftmax.report import Picture, Section, render
+from csoftmax.worksheet import contents
 from csoftmax.worksheet.page import page
 
 CLASSIFIERS = list(worksheet.CLASSIFIERS.values())
@@ -115,7 +116,12 @@ def test_a_sheet_that_was_stopped(n_steps: int, no_drawings: None) -> None:
         setattr(sheet, name, getattr(whole, name))
     titles = [section.title for section in page(sheet).sections]
     assert len(titles) == (3, 4, 5, 6, 7, 10)[n_steps]
-    assert ("It was stopped" in render(page(sheet))) == (n_steps < 5)
+    after = ("the preparation of the data", *contents.STEPS.values())[n_steps]
+    html, quick = render(page(sheet)), page(sheet, at_once=True)
+    assert (f"It was stopped after {after}" in html) == ("It was stopped" in html) == (n_steps < 5)
+    assert f"It was stopped after {after}" in render(quick)
+    wanted = [title for title in titles if not title.endswith(": the best model")]
+    assert [section.title for section in quick.sections] == wanted
     if n_steps == 5:
         sheet.scores = sheet.scores[:1]
         assert [s.title for s in page(sheet).sections][-2:] == [

@@ -107,7 +107,8 @@ def run(arguments: argparse.Namespace) -> None:
     names = ("softmax", "svm") if arguments.classifier == "both" else (arguments.classifier,)
     sheet = worksheet.Sheet(data, settings, [worksheet.CLASSIFIERS[name] for name in names])
 
-    with _Told(arguments.out, sheet, quiet=quiet) as told, _draft(arguments.out) as draft:
+    told = _Told(arguments.out, sheet, quiet=quiet, as_page="report" not in missing)
+    with told, _draft(arguments.out) as draft:
         told.tell(report.title(sheet))
         for reason in missing.values():  # at once, for who wants them and would wait for them
             told.tell(report.left_out(reason))
@@ -143,7 +144,7 @@ def _missing() -> dict[str, str]:
 
 
 def _steps(sheet: Sheet, *, quiet: bool) -> Iterator[str]:
-    """Take the steps in order; give the text of each as soon as it is done."""
+    """Take the steps in order; give the text of each as soon as it is done, "" within one."""
     from csoftmax import worksheet
     from csoftmax.worksheet import report
 
@@ -160,9 +161,10 @@ def _steps(sheet: Sheet, *, quiet: bool) -> Iterator[str]:
     yield report.gradient_check(sheet)
     sheet.timings = [worksheet.timings(data, c, seed) for c in sheet.classifiers]
     yield report.timings(sheet)
-    sheet.searches = [
-        worksheet.search(data, c, settings, progress=not quiet) for c in sheet.classifiers
-    ]
+    for c in sheet.classifiers:
+        if sheet.searches:
+            yield ""  # the next may take minutes: this one is on the disk before
+        sheet.searches.append(worksheet.search(data, c, settings, progress=not quiet))
     yield report.search(sheet)
     sheet.scores = [worksheet.score(data, found) for found in sheet.searches]
     yield report.scores(sheet)
@@ -184,9 +186,10 @@ class _Told:
     folder stay as they are until there are others to take their place.
     """
 
-    def __init__(self, folder: Path, sheet: Sheet, *, quiet: bool) -> None:
-        self._text = folder / f"{UNFINISHED}.txt"
-        self._json = folder / f"{UNFINISHED}.json"
+    def __init__(self, folder: Path, sheet: Sheet, *, quiet: bool, as_page: bool) -> None:
+        self._files = {
+            kind: folder / f"{UNFINISHED}.{kind}" for kind in ("txt", "json", *["html"] * as_page)
+        }
         self._sheet, self._quiet = sheet, quiet
         self._parts: list[str] = []
 
@@ -195,16 +198,21 @@ class _Told:
         return "\n".join(self._parts) + "\n"
 
     def tell(self, text: str) -> None:
-        """Have a step's text on the disk, with the numbers that there are, and print it."""
+        """Have a step's text on the disk, with numbers and page so far, and print it."""
         from csoftmax.worksheet import report
 
-        self._parts.append(text)
-        with replacing(self._text) as file:
+        self._parts += [text] if text else []
+        with replacing(self._files["txt"]) as file:
             file.write(self.text().encode())
         numbers = {"interrupted": True} | json.loads(report.document(self._sheet))
-        with replacing(self._json) as file:
+        with replacing(self._files["json"]) as file:
             file.write(json.dumps(numbers, indent=1).encode())
-        if not self._quiet:
+        if "html" in self._files:
+            from csoftmax.report import write
+            from csoftmax.worksheet.page import page
+
+            write(page(self._sheet, at_once=True), self._files["html"])
+        if text and not self._quiet:
             print(text, flush=True)
 
     def __enter__(self) -> _Told:
@@ -212,13 +220,15 @@ class _Told:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
-            self._text.unlink(missing_ok=True)
-            self._json.unlink(missing_ok=True)
+            for path in self._files.values():
+                path.unlink(missing_ok=True)
         elif self._parts:
             with suppress(OSError):
-                with self._text.open("a", encoding="utf-8") as file:
+                with self._files["txt"].open("a", encoding="utf-8") as file:
                     file.write("\nInterrupted: what follows in a whole worksheet is missing.\n")
-                print(f"What was done is in {self._text} and {self._json}.", file=sys.stderr)
+                path, *kinds = self._files.values()
+                more = " and ".join(kind.suffix for kind in kinds)
+                print(f"What was done is in {path}, {more}.", file=sys.stderr)
 
 
 @contextmanager
@@ -247,6 +257,6 @@ examples:
   csoftmax worksheet --data cifar-10-batches-py --out sheet
   csoftmax worksheet --data mnist --classifier softmax --seed 1 --json
 
-A sheet that is stopped leaves the steps that were done in worksheet-unfinished.txt and .json.
+A sheet that is stopped leaves the steps that were done in worksheet-unfinished.html, .txt, .json.
 """,
 )
