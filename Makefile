@@ -5,7 +5,7 @@
 #                 (CIFAR10=FOLDER, that of its batches, or CSOFTMAX_DATA that which holds it)
 #   make test     all tests and all examples of the docs, against the installed wheel
 #   make test-peers  the tests that SciPy, scikit-learn and PyTorch ship, on csoftmax
-#   make lint     ruff, cython-lint, clang-format, mypy, actionlint
+#   make lint     ruff, cython-lint, clang-format, mypy, check-jsonschema, actionlint
 #   make docs     the site, into build/docs; a warning is an error (docs-links: links out of it, too)
 #   make wheels   this machine's wheel, as a release has it, and its checks: build/wheels
 #   make test-aarch64  the same package on aarch64, under qemu-user in a Debian tree (as root)
@@ -73,6 +73,7 @@ lint: .venv/.dev
 	PATH="$(BIN):$$PATH" cython-lint src  # it looks for pycodestyle there
 	$(BIN)/clang-format --dry-run --Werror src/*.h
 	$(BIN)/mypy
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 	$(if $(wildcard .github),$(BIN)/actionlint)
 
 # What a release holds for this machine, checked and tested as packaging/wheels.py says; and beside
