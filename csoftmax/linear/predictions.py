@@ -60,6 +60,11 @@ def linear_predict(
     Same result for any number of threads. Rounding differs from NumPy's X @ W, so that scores which
     are equal but for it may go either way.
 
+    References
+    ----------
+    .. [1] C. M. Bishop, "Pattern Recognition and Machine Learning", Springer, 2006,
+       equation (4.9).
+
     Examples
     --------
     >>> import numpy as np
@@ -144,6 +149,11 @@ def linear_predict_proba(
     Same bits for any number of threads. NaN and infinities as in `softmax`: a row with a NaN score,
     or whose largest score is infinite, is NaN. Memory beyond the result: some blocks of rows.
 
+    References
+    ----------
+    .. [1] C. M. Bishop, "Pattern Recognition and Machine Learning", Springer, 2006,
+       equations (4.104) and (4.105).
+
     Examples
     --------
     >>> import numpy as np
@@ -227,6 +237,13 @@ def linear_top_k(
     -----
     Exact, in one pass over X, and without an array of rows by classes: memory beyond the result is
     some blocks of rows. Same bits for any number of threads.
+
+    References
+    ----------
+    .. [1] C. M. Bishop, "Pattern Recognition and Machine Learning", Springer, 2006,
+       equations (4.104) and (4.105).
+    .. [2] M. Lapin, M. Hein, B. Schiele, "Loss functions for top-k error: analysis and insights",
+       CVPR 2016: of all sets of k classes these are wrong least often, where P is true.
 
     Examples
     --------
