@@ -28,6 +28,12 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     add("--sep", metavar="TEXT", help="what separates columns; without it seen from the file")
     add("--encoding", default="utf-8", metavar="NAME", help="of the file's text")
     add(
+        "--decimal",
+        default=".",
+        choices=(".", ","),
+        help="what stands before the fraction of a number: 2.5, or 2,5",
+    )
+    add(
         "--missing",
         nargs="+",
         default=[],
@@ -63,6 +69,7 @@ def table(path: str, arguments: argparse.Namespace, missing: Sequence[str] = ())
         separator=separator,
         encoding=arguments.encoding,
         missing=[*arguments.missing, *missing],
+        decimal=arguments.decimal,
     )
 
 
@@ -73,6 +80,7 @@ def rows_for(
     *,
     target: str | None = None,
     labelled: bool = False,
+    keep: Sequence[str] = (),
 ) -> tuple[Rows, list[str]]:
     """The rows of a file as the features that a model takes, and what to say of it."""
     from csoftmax.tabular import arrays
@@ -81,13 +89,13 @@ def rows_for(
     from csoftmax.tabular.rows import ArrayRows, TableRows
 
     if is_table(path):
-        if labelled and target is None:
-            raise ValueError(f"{path} is a table: wanted --target, the column of its labels")
-        if isinstance(model, TableModel):
-            found = table(path, arguments, model.preparation.missing)
+        is_trained = isinstance(model, TableModel)
+        found = table(path, arguments, model.preparation.missing if is_trained else ())
+        if labelled:
+            found.check_target(target)
+        if is_trained:
             how = model.preparation
         else:
-            found = table(path, arguments)
             names = list(getattr(model, "feature_names_in_", []))
             names = names or [name for name in found.columns if name != target]
             if len(names) != model.n_features_in_:
@@ -96,11 +104,18 @@ def rows_for(
                     f"{model.n_features_in_}"
                 )
             how = Preparation([Number(name) for name in names])
-        if target is not None:
-            found.check_names("--target", [target])
-        others = [name for name in found.columns if name not in {*how.column_names, target}]
+        if target in how.column_names:
+            raise ValueError(
+                f"--target is {target!r}, from which the model predicts: wanted the column of the "
+                "labels"
+            )
+        found.check_names("--keep", keep)
+        seen = {*how.column_names, target, *keep}
+        others = [name for name in found.columns if name not in seen]
         notes = [f"not looked at: {', '.join(others)}"] if others else []
-        return TableRows(found, how, target), notes
+        return TableRows(found, how, target, keep=keep), notes
+    if keep:
+        raise ValueError(f"--keep is for the columns of tables, and {path} is none")
     if isinstance(model, TableModel):
         wanted = ", ".join(map(repr, model.preparation.column_names[:5]))
         raise ValueError(

@@ -105,20 +105,29 @@ class Csv:
     encoding : str
     missing : sequence of str
         What stands for a missing value.
+    decimal : str
+        What stands before the fraction of a number; it becomes a point.
     """
 
     def __init__(
-        self, path: Path, separator: str | None, encoding: str, missing: Sequence[str]
+        self,
+        path: Path,
+        separator: str | None,
+        encoding: str,
+        missing: Sequence[str],
+        decimal: str = ".",
     ) -> None:
         _import(f"reads CSV ({path})")
         self.path, self.encoding, self.missing = path, encoding, tuple(missing)
+        self._fraction = None if decimal == "." else rf"^([+-]?\d*){re.escape(decimal)}(\d+)$"
         first = self._first_lines()
         self.separator = separator or _separator(first)
         reader = csv.reader(first, delimiter=self.separator)
         header = next(reader)
         if reader.line_num > 1:
             raise ValueError(f"{path} has a name over several lines: wanted the names in the first")
-        self.columns = [name.strip() for name in header]
+        # an index that pandas has written has no name
+        self.columns = [name.strip() or f"column {k}" for k, name in enumerate(header, 1)]
         for name in self.columns:
             if self.columns.count(name) > 1:
                 raise ValueError(f"{path} has several columns {name!r}: wanted different names")
@@ -172,6 +181,11 @@ class Csv:
             )
             for batch in reader:
                 texts = [compute.utf8_trim_whitespace(column) for column in batch.columns]
+                if self._fraction is not None:
+                    texts = [
+                        compute.replace_substring_regex(text, self._fraction, r"\1.\2")
+                        for text in texts
+                    ]
                 empty = [compute.is_in(column, value_set=missing) for column in texts]
                 yield pyarrow.RecordBatch.from_arrays(
                     [

@@ -78,7 +78,6 @@ def of_table(
     part, seed : float, int
         Without `test`, what part of each class is held out, and what draws it.
     """
-    table.check_names("--target", [target])
     table.check_names("--features", features or ())
     table.check_names("--drop", drop)
     table.check_names("--categorical", categories)

@@ -29,6 +29,8 @@ class Table:
         Of a CSV file.
     missing : sequence of str
         Texts that stand for a missing value, beside those that always do.
+    decimal : str
+        The decimal point of a CSV file, or its comma.
 
     Attributes
     ----------
@@ -51,6 +53,7 @@ class Table:
         separator: str | None = None,
         encoding: str = "utf-8",
         missing: Sequence[str] = (),
+        decimal: str = ".",
     ) -> None:
         self.name, self.missing = str(path), tuple(dict.fromkeys([*MISSING, *missing]))
         self._csv = self._parquet = None
@@ -66,7 +69,7 @@ class Table:
                     raise ValueError(f"{path} has several columns {name!r}: wanted different names")
         else:
             check_file(path, "a table, with the names of its columns in the first line")
-            self._csv = arrow.Csv(path, separator, encoding, self.missing)
+            self._csv = arrow.Csv(path, separator, encoding, self.missing, decimal)
             self.columns = self._csv.columns
 
     def batches(self, names: Sequence[str]) -> Iterator[Any]:
@@ -89,11 +92,22 @@ class Table:
         """Refuse names that are no columns."""
         for name in names:
             if name not in self.columns:
-                some = ", ".join(map(repr, self.columns[:10])) + ", ..." * (len(self.columns) > 10)
                 raise ValueError(
                     f"{argument} is {name!r}, which is no column of {self.name}: wanted one of "
-                    f"{some}"
+                    f"{self._some()}"
                 )
+
+    def check_target(self, name: str | None) -> None:
+        """Refuse a column of labels that is not named, or none."""
+        if name is None:
+            raise ValueError(
+                f"{self.name} is a table: wanted --target, the column of its labels, one of "
+                f"{self._some()}"
+            )
+        self.check_names("--target", [name])
+
+    def _some(self) -> str:
+        return ", ".join(map(repr, self.columns[:10])) + ", ..." * (len(self.columns) > 10)
 
 
 def is_table(path: Path) -> bool:

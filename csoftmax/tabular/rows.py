@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ class Block(NamedTuple):
     start: int  #: number of the first
     X: Any  #: (n, D) ndarray or CSR
     labels: Any = None  #: as they are in the file
+    kept: Mapping[str, Any] = {}  #: columns that are wanted beside, of a table
 
 
 class TableRows:
@@ -35,6 +36,8 @@ class TableRows:
     preparation : Preparation
     target : str, optional
         The column of labels, if they are wanted.
+    keep : sequence of str
+        Columns that are wanted beside the features.
     sparse : bool
         Whether blocks may be CSR, which takes SciPy.
 
@@ -51,9 +54,11 @@ class TableRows:
         preparation: Preparation,
         target: str | None = None,
         *,
+        keep: Sequence[str] = (),
         sparse: bool = False,
     ) -> None:
-        self._table, self._preparation, self._target = table, preparation, target
+        self._table, self._preparation = table, preparation
+        self._target, self._keep = target, tuple(keep)
         self.name, self.image_shape = table.name, None
         self.width, self.tally = preparation.width, Tally()
         self.is_sparse = sparse and preparation.density < _SPARSE
@@ -64,15 +69,17 @@ class TableRows:
         self.tally = Tally()
         names = self._preparation.column_names
         self._preparation.check_names(dict.fromkeys(self._table.columns), self._table.name)
-        wanted = names if self._target is None else [*names, self._target]
+        beside = [*self._keep, *([] if self._target is None else [self._target])]
+        wanted = list(dict.fromkeys([*names, *beside]))
         step = max(1, _BLOCK_BYTES // self.row_bytes)
         start = 0
         for batch in self._table.batches(wanted):
             for first in range(0, batch.num_rows, step):
                 rows = batch.slice(first, step)
                 columns = dict(zip(wanted, rows.columns, strict=True))
-                labels = columns.pop(self._target) if self._target is not None else None
-                yield Block(start, self._features(columns, start), labels)
+                labels = None if self._target is None else columns[self._target]
+                kept = {name: columns[name] for name in self._keep}
+                yield Block(start, self._features(columns, start), labels, kept)
                 start += rows.num_rows
 
     def _features(self, columns: dict[str, Any], start: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -19,7 +20,8 @@ MAX_CATEGORIES = 256
 """A column with more different texts is no category, unless it is named as one."""
 MAX_NAMED = 65536
 """And then, with more than these."""
-_FEW = 20  # rows, of which each may have another text by chance
+_FEW = 20  # rows, of which each may have another text by chance; or texts
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 
 _DATES = ("date", "time", "duration")
 _NUMBERS = ("int", "uint", "float", "double", "half", "decimal", "null")
@@ -38,6 +40,10 @@ class Column:
     distinct: set[str] | None = field(default_factory=set)  #: texts; None: too many
     all_different: bool = True  #: the texts, as far as each block shows
     has_blanks: bool = False  #: whether some text has a blank within
+    example: str = ""  #: a text, in quotes
+    digits: set[str] = field(default_factory=set)  #: texts that are numbers, where others are not
+    comma: str = ""  #: one of them that has a decimal comma
+    others: list[str] = field(default_factory=list)  #: the first few that are none
     low: float = np.inf
     high: float = -np.inf
     counts_rows: bool = True  #: whether each number is that of the row before and 1
@@ -59,6 +65,8 @@ class Column:
         self.kinds.add(kind)
         if is_text(values.type):
             self._add_texts(values)
+            if kind == "texts" and not self.has_types:
+                self._look_for_numbers(values)
         if kind == "numbers":
             self._add_numbers(numbers(values), first, where)
 
@@ -67,11 +75,26 @@ class Column:
             return
         unique = [value for value in values.unique().to_pylist() if value is not None]
         self.all_different &= len(unique) == len(values) - values.null_count
+        self.example = self.example or repr(unique[0][:40])
         self.has_blanks |= any(" " in value for value in unique[:1000])
         if self.distinct is not None:
             self.distinct.update(unique)
             if len(self.distinct) > self.most:
                 self.distinct = None
+
+    def _look_for_numbers(self, values: Any) -> None:
+        if len(self.others) > _FEW:
+            return
+        for value in values.unique().drop_null().to_pylist():
+            if has_comma := _DECIMAL_COMMA.fullmatch(value):
+                self.comma = self.comma or value
+            if has_comma or _is_number(value):
+                if len(self.digits) <= 10 * _FEW:  # more are as good as this
+                    self.digits.add(value)
+            elif value not in self.others:
+                self.others.append(value)
+                if len(self.others) > _FEW:
+                    return
 
     def _add_numbers(self, found: Array, first: int, where: str) -> None:
         if np.isinf(found).any():
@@ -92,12 +115,27 @@ class Column:
         return MAX_NAMED if self.is_named else MAX_CATEGORIES
 
     @property
+    def unread(self) -> str:
+        """What keeps numbers from being read as such; empty where most texts are no numbers."""
+        if self.is_named or len(self.digits) <= max(_FEW, 10 * len(self.others)):
+            return ""
+        return ", ".join(map(repr, [self.comma] if self.comma else self.others[:3]))
+
+    @property
     def kind(self) -> str:
         """Of all blocks: "numbers", "dates", "texts", "nothing", or a type's name."""
         kinds = self.kinds - {"numbers", "dates", "texts"} or self.kinds
         if len(kinds) > 1:
             return "texts"  # of a CSV file, in which all is text
         return next(iter(kinds), "nothing")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _kind(values: Any, has_types: bool) -> str:
@@ -166,19 +204,27 @@ def plan(table: str, columns: Iterable[Column]) -> Plan:
     Raises
     ------
     ValueError
-        For columns of free text, all of them named; where no column is left.
+        For columns of free text and of numbers that cannot be read, all of them named; where no
+        column is left.
     """
     found = Plan([], [], {})
-    refused = []
+    refused, unread = [], []
     for column in columns:
-        if reason := _no_feature(column):
+        if column.unread:
+            unread.append(column)
+        elif reason := _no_feature(column):
             found.left_out[column.name] = reason
         elif column.kind == "numbers" and not column.is_named:
             found.numbers.append(column.name)
         elif column.distinct is not None:
             found.categories.append(column.name)
         else:
-            refused.append(f"{column.name!r} (more than {column.most} different texts)")
+            refused.append(
+                f"{column.name!r} (more than {column.most} different texts, such as "
+                f"{column.example})"
+            )
+    if unread:
+        raise ValueError(f"{table} {_of_unread(unread)}")
     if refused:
         raise ValueError(
             f"{table} has columns of text that are no categories: {', '.join(refused)}. Leave them "
@@ -189,6 +235,24 @@ def plan(table: str, columns: Iterable[Column]) -> Plan:
         reasons = ", ".join(f"{name!r} ({why})" for name, why in found.left_out.items())
         raise ValueError(f"{table} has no column to learn from: {reasons or 'only the target'}")
     return found
+
+
+def _of_unread(columns: Sequence[Column]) -> str:
+    """What is to be said of columns of numbers that cannot be read, and to be done."""
+    kinds = {
+        "with a decimal comma": [c for c in columns if c.comma],
+        "with other texts among them": [c for c in columns if not c.comma],
+    }
+    found = [
+        f"numbers {what}: {', '.join(f'{c.name!r} ({c.unread})' for c in some)}"
+        for what, some in kinds.items()
+        if some
+    ]
+    ways = ["--decimal , reads the comma"] if kinds["with a decimal comma"] else []
+    if kinds["with other texts among them"]:
+        ways.append("--missing says which texts stand for a missing value")
+    ways.append("--categorical makes categories of all texts, --drop leaves columns out")
+    return f"has columns of {'; and of '.join(found)}. {'; '.join(ways)}"
 
 
 def _no_feature(column: Column) -> str:
@@ -209,7 +273,7 @@ def _no_feature(column: Column) -> str:
     if column.distinct is not None and len(column.distinct) == 1 and not column.n_missing:
         return _constant(repr(next(iter(column.distinct))), column)
     if column.all_different and n_present > _FEW and not (column.has_blanks or column.is_named):
-        return "another text in each row"
+        return f"another text in each row, such as {column.example}"
     return ""
 
 

@@ -81,6 +81,37 @@ def test_predictions_in_files(suffix, what, model, flock, tmp_path, monkeypatch)
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
 
 
+def test_columns_that_are_kept_beside_the_predictions(model, flock, tmp_path, capsys, error):
+    expected = load_model(model).predict(NEW).tolist()
+    keep = ["--keep", "rowid", "bill"]
+    assert run("predict", model, flock / "new.csv", *keep) == 0
+    text, said = capsys.readouterr()
+    found = table_of(text)
+    assert list(found) == ["rowid", "bill", "prediction"]
+    assert found["rowid"] == list(map(str, NEW["rowid"]))
+    assert found["bill"] == ["" if bill is None else str(bill) for bill in NEW["bill"]]
+    assert found["prediction"] == expected
+    assert "not looked at: species, planet\n" in said
+    from pyarrow import parquet
+
+    table = write_parquet(tmp_path / "t.parquet", NEW)
+    assert run("predict", model, table, *keep, "--out", tmp_path / "p.parquet") == 0
+    kept = {name: NEW[name] for name in ("rowid", "bill")}
+    assert parquet.read_table(tmp_path / "p.parquet").to_pydict() == {
+        **kept,
+        "prediction": expected,
+    }
+    for options, message in (
+        (["--keep", "no"], "--keep is 'no', which is no column of"),
+        ([*keep, "--out", tmp_path / "p.npy"], "wanted --out without .npy"),
+    ):
+        assert message in error("predict", model, table, *options)
+    again = write_csv(tmp_path / "t.csv", NEW | {"prediction": expected})
+    assert "--keep is 'prediction', which is a column of the predictions, too" in error(
+        "predict", model, again, "--keep", "prediction"
+    )
+
+
 def test_rows_as_json(model, flock, capsys):
     assert run("predict", model, flock / "new.csv", "--json", "--top", 1) == 0
     first = json.loads(capsys.readouterr().out.splitlines()[0])
@@ -219,9 +250,11 @@ def test_labels_that_the_model_does_not_know(model, tmp_path, capsys, error):
     message = error("evaluate", model, path, "--target", "species")
     assert "has no row with a label of the model's classes (Adelie, Chinstrap, Gentoo)" in message
     assert "is a table: wanted --target" in error("evaluate", model, path)
-    assert "--target is 'no', which is no column" in error(
-        "evaluate", model, path, "--target", "no"
-    )
+    for target, message in (
+        ("no", "--target is 'no', which is no column"),
+        ("island", "--target is 'island', from which the model predicts: wanted the column of"),
+    ):
+        assert message in error("evaluate", model, path, "--target", target)
 
 
 def test_reports(model, flock, tmp_path, capsys, monkeypatch):

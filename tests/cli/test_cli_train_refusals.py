@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from table_files import birds, write_csv
@@ -18,6 +20,7 @@ for package in ("sklearn", "pyarrow", "tabulate"):
         ([], "birds.csv is a table: wanted --target, the column of its labels"),
         (["--target", "no"], "--target is 'no', which is no column of "),
         (["--target", "no"], "wanted one of 'rowid', 'species', 'island'"),
+        ([], "the column of its labels, one of 'rowid', 'species', 'island'"),
         (["--target", "planet"], "column 'planet' has the one label 'Earth' in 200 rows"),
         (["--target", "rowid"], "has 200 different labels in 200 rows, such as '1' and '10'"),
         (["--target", "species", "--drop", "no"], "--drop is 'no', which is no column"),
@@ -41,7 +44,7 @@ def test_arguments_that_do_not_fit(arguments, message, flock, error):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"note": [f"a word {k}" for k in range(240)]}, "'note' (more than 256") ,
+        ({"note": [f"a word {k}" for k in range(240)]}, "'note' (more than 256 different texts, such as 'a word 0')"),
         ({"mass": [*[4000] * 6, "inf", *range(233)]}, "column 'mass', row 7: inf: wanted a finite"),
     ],
 )  # fmt: skip
@@ -68,6 +71,26 @@ def test_tables_that_do_not_fit(change, message, tmp_path, error):
 def test_files_that_are_broken(text, message, tmp_path, error):
     (tmp_path / "t.csv").write_bytes(text.encode("latin-1"))
     assert message in error("train", tmp_path / "t.csv", "--target", "y")
+
+
+def test_numbers_that_cannot_be_read_are_no_categories(tmp_path, capsys, error):
+    table = birds() | {"size": [f"{k % 90},5" for k in range(240)]}
+    table["mass"] = ["?" if k % 50 == 7 else mass for k, mass in enumerate(table["mass"])]
+    table["grade"] = [("1", "2", "none")[k % 3] for k in range(240)]  # a category
+    path = write_csv(tmp_path / "t.csv", table, delimiter=";")
+    train = ["train", path, "--target", "species"]
+    assert (
+        "has columns of numbers with a decimal comma: 'size' ('0,5'); and of numbers with other "
+        "texts among them: 'mass' ('?'). --decimal , reads the comma; --missing says which"
+    ) in error(*train)
+    assert "with a decimal comma: 'size' ('0,5'). --decimal" in error(*train, "--missing", "?")
+    train += ["--missing", "?"]
+    for options, kind in ((["--decimal", ","], "numbers"), (["--categorical", "size"], "categ")):
+        assert main([*map(str, train), *options, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert "size" in found["numbers" if kind == "numbers" else "categories"]
+        assert found["missing"]["mass"] > 0
+        assert found["categories"]["grade"] == ["1", "2", "none"]
 
 
 def test_arrays_that_do_not_fit(tmp_path, error):

@@ -53,6 +53,17 @@ def test_line_ends_and_separators_within_quotes(tmp_path):
     assert found == {"a": ["1,5", "2"], "b": ["two\nlines", 'say "no"']}
 
 
+def test_decimal_commas(tmp_path):
+    (tmp_path / "a.csv").write_text("a;b\n1,5;x,5\n-,25;2.5\n12;1,2,3\n")
+    found = columns(tmp_path / "a.csv", decimal=",")
+    assert found == {"a": ["1.5", "-.25", "12"], "b": ["x,5", "2.5", "1,2,3"]}
+
+
+def test_columns_without_a_name(tmp_path):
+    (tmp_path / "a.csv").write_text(",a, \n0,1,x\n")
+    assert columns(tmp_path / "a.csv") == {"column 1": ["0"], "a": ["1"], "column 3": ["x"]}
+
+
 def test_zipped_and_encoded(tmp_path):
     with gzip.open(tmp_path / "a.csv.gz", "wt") as file:
         file.write("a,b\n1,x\n,y z\n3,\n")
@@ -135,9 +146,12 @@ def test_what_becomes_of_columns(tmp_path):
         "mixed": [*range(298), "a", "a"],
         "y": Y,
     }
-    with pytest.raises(ValueError, match=r"t\.csv has columns of text") as error:
+    with pytest.raises(ValueError, match=r"columns of numbers with other texts.*: 'mixed' \('a'\)"):
         looked_at(tmp_path, table)
-    assert "'mixed' (more than 256 different texts)" in str(error.value)
+    words = [f"w{k}" for k in range(298)]
+    with pytest.raises(ValueError, match=r"t\.csv has columns of text") as error:
+        looked_at(tmp_path, table | {"mixed": [*words, "w1", "w1"]})
+    assert "'mixed' (more than 256 different texts, such as 'w0')" in str(error.value)
     assert "'id'" not in str(error.value)
     assert "--drop" in str(error.value)
     assert "examples/howto/plot_text.py" in str(error.value)
@@ -145,7 +159,7 @@ def test_what_becomes_of_columns(tmp_path):
     assert found.numbers == ["number"]
     assert found.categories == ["count", "half", "day", "mixed"]
     assert found.left_out == {
-        "id": "another text in each row",
+        "id": "another text in each row, such as 'x0'",
         "row": "it numbers the rows",
         "five": "always 5",
         "nothing": "all values are missing",

@@ -55,6 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="the K likeliest classes and their probabilities: prediction_1, p_1, and so on",
     )
+    parser.add_argument(
+        "--keep",
+        nargs="+",
+        default=[],
+        metavar="COLUMN",
+        help="columns of DATA to write before the predictions, such as the name of a row",
+    )
     parser.add_argument("--json", action="store_true", help="JSON on stdout, an object a line")
     parser.add_argument("--quiet", action="store_true", help="say nothing on stderr")
     data.add_reading(parser)
@@ -75,14 +82,16 @@ def run(arguments: argparse.Namespace) -> None:
     n_classes = len(inner.classes_)
     if arguments.top is not None and arguments.top > n_classes:
         raise ValueError(f"--top is {arguments.top}, but the model has {n_classes} classes")
-    rows, notes = data.rows_for(model, arguments.data, arguments)
+    if out is not None and out.suffix == ".npy" and arguments.keep:
+        raise ValueError("--keep is for columns with names: wanted --out without .npy")
+    rows, notes = data.rows_for(model, arguments.data, arguments, keep=arguments.keep)
     n_rows = 0
     with (
         _writer(out, arguments) as writer,
         data.bar("rows", " rows", show=not arguments.quiet) as move,
     ):
         for block in rows.blocks():
-            writer.write(_predicted(inner, block.X, arguments))
+            writer.write(_beside(block.kept, _predicted(inner, block.X, arguments)))
             n_rows += block.X.shape[0]
             move(block.X.shape[0], "")
         if not n_rows:
@@ -106,6 +115,14 @@ def _predicted(model: Any, X: Any, arguments: argparse.Namespace) -> Columns:
     proba = model.predict_proba(X)
     columns = {"prediction": model.classes_[proba.argmax(axis=1)]}
     return columns | {f"p_{label}": proba[:, c] for c, label in enumerate(model.classes_)}
+
+
+def _beside(kept: Mapping[str, Any], predicted: Columns) -> Columns:
+    """The columns of the file that were asked for, as Arrow has them, and those of the result."""
+    for name in kept:
+        if name in predicted:
+            raise ValueError(f"--keep is {name!r}, which is a column of the predictions, too")
+    return {**kept, **predicted}
 
 
 @contextmanager
@@ -171,7 +188,8 @@ class _Lines:
 
         names = list(columns)
         for row in zip(*(column.tolist() for column in columns.values()), strict=True):
-            self._file.write(json.dumps(dict(zip(names, row, strict=True))) + "\n")
+            line = json.dumps(dict(zip(names, row, strict=True)), default=str)  # dates, for one
+            self._file.write(line + "\n")
 
     def close(self) -> None:
         """Nothing ends it."""
@@ -213,7 +231,7 @@ COMMAND = Command(
     """\
 examples:
   csoftmax predict flowers.safetensors new.csv
-  csoftmax predict flowers.safetensors new.csv --out new-with-classes.parquet --proba
+  csoftmax predict flowers.safetensors new.csv --out classes.parquet --keep number --proba
   csoftmax predict digits.safetensors images.npy --top 3 --json
 """,
 )

@@ -169,9 +169,8 @@ def _problem(
         return problems.of_arrays(
             arguments.data, arguments.target, arguments.test, arguments.test_size, arguments.seed
         )
-    if arguments.target is None:
-        raise ValueError(f"{arguments.data} is a table: wanted --target, the column of its labels")
     table = data.table(arguments.data, arguments)
+    table.check_target(arguments.target)
     test = None
     if arguments.test is not None:
         if not data.is_table(arguments.test):
