@@ -66,7 +66,8 @@ class Table(ABC):
             if not is_real(dtype):
                 raise TypeError(
                     f"column {column!r} of {name} has type {kind}: wanted numbers "
-                    "(bool, integers or floating point) in all columns that are features"
+                    "(bool, integers or floating point) in all columns that are features. To leave "
+                    f"others out: polars.scan_parquet(path).drop({column!r}), for one"
                 )
         if not features:
             raise ValueError(f"{name} has no column that is a feature: wanted at least one")
