@@ -20,15 +20,15 @@ ClassWeight: TypeAlias = Mapping[Any, float] | Literal["balanced"] | None
 NOT_HERE = {
     "penalty": "l1_ratio=0 for 'l2', 1 for 'l1', between for 'elasticnet', C=numpy.inf for None "
     "(SoftmaxClassifierCV: l1_ratios, Cs)",
-    "multi_class": "no such argument: the loss is the multinomial one; for one-vs-rest "
+    "multi_class": "it left out: the loss is the multinomial one; for one-vs-rest "
     "sklearn.multiclass.OneVsRestClassifier",
-    "dual": "no such argument: the problem is solved in its primal form",
-    "intercept_scaling": "no such argument: the intercept is free of penalty",
-    "use_legacy_attributes": "no such argument: attributes are those of "
+    "dual": "it left out: the problem is solved in its primal form",
+    "intercept_scaling": "it left out: the intercept is free of penalty",
+    "use_legacy_attributes": "it left out: attributes are those of "
     "use_legacy_attributes=False",
     "C": "Cs, as in LogisticRegressionCV, or SoftmaxClassifier",
     "l1_ratio": "l1_ratios, as in LogisticRegressionCV, or SoftmaxClassifier",
-    "solver": "no such argument: the models of all folds go in step, by the solver 'auto' of "
+    "solver": "it left out: the models of all folds go in step, by the solver 'auto' of "
     "SoftmaxClassifier",
     "Cs": "C, or SoftmaxClassifierCV",
     "l1_ratios": "l1_ratio, or SoftmaxClassifierCV",

@@ -48,17 +48,17 @@ for size in (1, 2, 4, 8, 16):
 #    -\log p(W \mid X, y) = \sum_i L_i + \frac{1}{2 \sigma^2} \sum W^2 + \text{constant}
 #
 # The most probable weights, the *maximum a posteriori estimate*, have the smallest sum on the
-# right. Divided by N that is the loss with its penalty, and divided otherwise it is the objective
-# of the estimators, :math:`C \sum L_i + \frac12 \sum W^2`:
+# right. Divided by N that is the loss with its penalty; times :math:`\sigma^2` it is the objective
+# of the estimators, :math:`C \sum L_i + \frac12 \sum W^2`. So
 #
 # .. math::  \sigma^2 = \frac{1}{N\, \mathrm{reg}} = C
 #
 # **C is the variance of the prior.** Its root is the size that a weight is expected to have. In
 # units in which a feature has standard deviation 1, C = 1 expects that a feature that is one
-# standard deviation higher makes a class about *e* times as probable, or as improbable, and C =
-# 0.01 a factor of 1.1. With more rows the sum of the losses grows, and the prior does not: of
-# many rows the weights are what the data say. (So C means the same for a hundred rows and for a
-# million; reg does not.)
+# standard deviation higher makes a class about *e* times as probable beside the others, or as
+# improbable, and C = 0.01 a factor of 1.1. With more rows the sum of the losses grows, and the
+# prior does not: of many rows the weights are what the data say. (So C means the same for a
+# hundred rows and for a million; reg does not.)
 #
 # Checked: at any two points the objective differs by as much as minus the logarithm of likelihood
 # times prior.

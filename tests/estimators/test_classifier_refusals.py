@@ -70,7 +70,7 @@ HINTS_CV = [
     ({"l1_ratio": 1.0}, ["'l1_ratio'", "wanted l1_ratios"]),
     ({"solver": "saga"}, ["'solver'", "'auto'"]),
     ({"warm_start": True}, ["'warm_start'", "SoftmaxClassifier"]),
-    ({"use_legacy_attributes": False}, ["'use_legacy_attributes'", "no such argument"]),
+    ({"use_legacy_attributes": False}, ["'use_legacy_attributes'", "it left out"]),
 ]
 
 
