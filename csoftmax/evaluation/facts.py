@@ -37,11 +37,13 @@ def summary(evaluation: Evaluation) -> list[Part]:
         "Rows": f"{evaluation.n_rows}, of {len(evaluation.classes)} classes",
         "Accuracy": f"{evaluation.accuracy:.4f}; of all such rows {low:.3f} to {high:.3f}, "
         "with 95 % confidence",
-        "Most frequent class": f"{evaluation.majority:.4f}, the accuracy of who always says it",
+        "Most frequent class": f"{evaluation.majority:.4f}, the accuracy of always saying it",
         "Balanced accuracy": f"{evaluation.balanced_accuracy:.4f}, the mean over classes",
     }
     if evaluation.log_loss is not None:
-        facts["Log-loss"] = f"{evaluation.log_loss:.4f}"
+        facts["Log-loss"] = (
+            f"{evaluation.log_loss:.4f}, the mean of -log(probability of the right class)"
+        )
         if np.isinf(evaluation.log_loss):
             facts["Log-loss"] = "infinite: the right class of some row has probability 0"
     if evaluation.calibration_error is not None:

@@ -240,12 +240,16 @@ def _calibration(evaluation: Evaluation) -> list[Part]:
 
 def _examples(evaluation: Evaluation, show: Show | None) -> list[Part]:
     kinds = {
-        "Wrong, and certain": evaluation.certain_wrong,
-        "Wrong, and least certain": evaluation.uncertain_wrong,
-        "Right, and certain": evaluation.certain_right,
-        "Right, and least certain": evaluation.uncertain_right,
+        "Wrong": (evaluation.certain_wrong, evaluation.uncertain_wrong),
+        "Right": (evaluation.certain_right, evaluation.uncertain_right),
     }
-    return [Section(title, [_shown(title, found, show)]) for title, found in kinds.items() if found]
+    sections = []
+    for name, (certain, uncertain) in kinds.items():
+        lists = {f"{name}, and certain": certain, f"{name}, and least certain": uncertain}
+        if {each.row for each in certain} == {each.row for each in uncertain}:
+            lists = {f"{name}, the most certain first": certain}  # all that there are
+        sections += [Section(t, [_shown(t, found, show)]) for t, found in lists.items() if found]
+    return list(sections)
 
 
 def _shown(title: str, found: Sequence[Example], show: Show | None) -> Part:
@@ -259,15 +263,14 @@ def _shown(title: str, found: Sequence[Example], show: Show | None) -> Part:
             [_image(each, image, low, high) for each, image in zip(found, images, strict=True)]
         )
     header = ["row", "class", "probability"]
-    rows = [[str(each.row), str(each.label), f"{each.label_probability:.3f}"] for each in found]
+    rows = [
+        [thing if is_text else str(each.row), str(each.label), f"{each.label_probability:.3f}"]
+        for each, thing in zip(found, things, strict=True)
+    ]
     if found[0].label != found[0].predicted:
         header += ["taken for", "its probability"]
         for row, each in zip(rows, found, strict=True):
             row += [str(each.predicted), f"{each.probability:.3f}"]
-    if is_text:
-        header.append("what it is")
-        for row, thing in zip(rows, things, strict=True):
-            row.append(thing)
     return Table(f"{title}: {len(found)} row{'s' if len(found) > 1 else ''}", header, rows)
 
 

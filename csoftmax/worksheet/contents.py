@@ -35,13 +35,13 @@ def data(sheet: Sheet) -> Section:
     data = sheet.data
     names = shorten(" ".join(data.class_names), 56, placeholder=" ...")
     rows = [
-        ("training", len(data.X_train), "rows, from which the models learn"),
-        ("validation", len(data.X_val), "rows, which choose learning rate and regularisation"),
-        ("test", len(data.X_test), "rows, which are used once, at the end"),
-        ("features", data.X_train.shape[1], _features(data)),
-        ("classes", data.n_classes, names),
+        ("training", len(data.X_train), "  rows, from which the models learn"),
+        ("validation", len(data.X_val), "  rows, which choose learning rate and regularisation"),
+        ("test", len(data.X_test), "  rows, which are used once, at the end"),
+        ("features", data.X_train.shape[1], f"  {_features(data)}"),
+        ("classes", data.n_classes, f": {names}"),
     ]
-    facts = {name: f"{count:>6}  {what}" for name, count, what in rows}
+    facts = {name: f"{count:>6}{what}" for name, count, what in rows}
     return Section(f"The data: {data.name}", [Facts(facts), Text(f"Split: {data.split}.")])
 
 

@@ -113,12 +113,33 @@ def test_examples_as_images_as_words_and_by_number(measures, monkeypatch):
     seen = next(part for part in parts(bright) if isinstance(part, Gallery)).pictures[0]
     assert seen.source == Picture.from_pixels(np.full((4, 4), 200, np.uint8), alt="grey").source
 
-    made = page(evaluation, title="t", facts={}, examples=lambda row: f"the words of {row}")
-    html = render(made)
-    assert f"the words of {each.row}" in html
-    assert "what it is" in html
-    for show in (None, lambda row: np.zeros((4, 4, 2))):  # nothing that can be drawn
-        assert "what it is" not in render(page(evaluation, title="t", facts={}, examples=show))
+    for show, words in (
+        (lambda row: f"the words of {row}", f"the words of {each.row}"),
+        (None, str(each.row)),
+        (lambda row: np.zeros((4, 4, 2)), str(each.row)),  # nothing that can be drawn
+    ):
+        made = page(evaluation, title="t", facts={}, examples=show)
+        table = next(p for p in parts(made) if isinstance(p, Table) and p.header[0] == "row")
+        assert list(table.rows[0][:2]) == [words, str(each.label)]
+        assert len(table.header) == len(table.rows[0]) == 5
+
+
+def test_few_examples_are_shown_once():
+    measures = Measures(["ant", "bee"])
+    measures.add(["ant"] * 12, [[p, 1 - p] for p in np.linspace(0.9, 0.3, 12)])
+    (examples,) = (
+        section
+        for section in page(measures.evaluation(), title="t", facts={}).sections
+        if section.title == "Examples"
+    )
+    assert [part.title for part in examples.parts] == [
+        "Wrong, the most certain first",
+        "Right, the most certain first",
+    ]
+    measures.add(["ant"] * 12, [[p, 1 - p] for p in np.linspace(0.9, 0.6, 12)])
+    made = page(measures.evaluation(), title="t", facts={})
+    titles = [part.title for part in made.sections[-2].parts]
+    assert titles[1:] == ["Right, and certain", "Right, and least certain"]
 
 
 def test_rows_without_probabilities():
