@@ -15,8 +15,10 @@ import csoftmax
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 
-for name in ("csoftmax", "distributed"):  # a package below furo has all loggers print INFO
-    logging.getLogger(name).setLevel(logging.WARNING)
+# A package below furo has all loggers print INFO. Distributed sets its own when it is imported; a
+# worker that dies, as in a page of the gallery, is no news.
+logging.getLogger("csoftmax").setLevel(logging.WARNING)
+os.environ["DASK_LOGGING__DISTRIBUTED"] = "critical"
 
 project = "csoftmax"
 author = "csoftmax developers"

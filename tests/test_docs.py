@@ -232,3 +232,27 @@ x : (n_features_in\_,) array
 def test_docstrings_are_translated():
     translated = runpy.run_path(str(DOCS / "_ext" / "plain_docstrings.py"))["translated"]
     assert translated(DOCSTRING.splitlines()) == TRANSLATED.splitlines()
+
+
+def test_formulas_are_mathml():
+    pytest.importorskip("sphinx", reason="the site is made by Sphinx")
+    mathml = runpy.run_path(str(DOCS / "_ext" / "mathml.py"))["mathml"]
+
+    def bare(tex: str) -> str:
+        return re.sub(r"\s+(?=<|$)|<math[^>]*>|</math>", "", mathml(tex, as_block=False))
+
+    assert bare(r"\frac12 w") == "<mfrac><mn>1</mn><mn>2</mn></mfrac><mi>w</mi>"
+    assert "<mspace" in bare(r"\log p")
+    assert "<mspace" not in bare(r"\log(p)")
+    assert '<mi>X</mi><mi mathvariant="normal">T</mi>' in bare(r"X^\top")
+
+
+def test_the_gallery_is_in_the_order_of_its_list():
+    order = runpy.run_path(str(DOCS / "_ext" / "gallery_scripts.py"))["AsListed"]
+    howto = ROOT / "examples" / "howto"
+    pages = sorted((path.name for path in howto.glob("plot_*.py")), key=order(str(howto)))
+    assert pages[:2] == ["plot_data_frame.py", "plot_evaluation.py"]
+    text = (howto / "README.txt").read_text()
+    assert all(page in text for page in pages)
+    tutorial = order(str(ROOT / "examples" / "tutorial"))
+    assert tutorial("plot_1_softmax.py") < tutorial("plot_2_loss.py")

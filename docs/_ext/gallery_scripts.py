@@ -28,6 +28,17 @@ def wanted(script: Path) -> set[str]:
     return {_BEHIND.get(name, name.split(".")[0]) for name in names}
 
 
+class AsListed:
+    """Pages in the order in which their folder's README.txt names them, others by name."""
+
+    def __init__(self, folder: str) -> None:
+        self._list = Path(folder, "README.txt")
+
+    def __call__(self, script: str) -> tuple[int, str]:
+        """What the pages are sorted by."""
+        return self._list.read_text(encoding="utf-8").find(script), script
+
+
 def _configure(app: Any, config: Any) -> None:
     scripts = [path for name in FOLDERS for path in sorted((EXAMPLES / name).glob("*.py"))]
     run = [path.name for path in scripts if all(map(find_spec, wanted(path)))]
@@ -35,7 +46,7 @@ def _configure(app: Any, config: Any) -> None:
         "examples_dirs": [str(EXAMPLES / name) for name in FOLDERS],
         "gallery_dirs": list(FOLDERS),
         "filename_pattern": "/(" + "|".join(map(re.escape, run)) + ")$",
-        "within_subsection_order": "FileNameSortKey",
+        "within_subsection_order": "gallery_scripts.AsListed",
         "download_all_examples": False,
         "show_signature": False,
         "show_memory": False,
