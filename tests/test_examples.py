@@ -78,7 +78,9 @@ def test_loss(run):
     assert "as (P - Y) / N: True" in out
     assert "for i in range(len(X)):" in out
     assert '"""' not in out
-    assert max(all_numbers(r"gradient differs by (\S+)", out)) < 1e-13
+    differences = all_numbers(r"gradient differs by (\S+)", out)
+    assert len(differences) == 5
+    assert max(differences) < 1e-13
     errors = all_numbers(r"relative error: (\S+)", out)
     assert len(errors) == 6
     assert max(errors) < 1e-6

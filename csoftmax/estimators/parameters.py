@@ -24,8 +24,7 @@ NOT_HERE = {
     "sklearn.multiclass.OneVsRestClassifier",
     "dual": "it left out: the problem is solved in its primal form",
     "intercept_scaling": "it left out: the intercept is free of penalty",
-    "use_legacy_attributes": "it left out: attributes are those of "
-    "use_legacy_attributes=False",
+    "use_legacy_attributes": "it left out: attributes are those of use_legacy_attributes=False",
     "C": "Cs, as in LogisticRegressionCV, or SoftmaxClassifier",
     "l1_ratio": "l1_ratios, as in LogisticRegressionCV, or SoftmaxClassifier",
     "solver": "it left out: the models of all folds go in step, by the solver 'auto' of "

@@ -115,3 +115,7 @@ for ax, rows in zip(axes, (two, np.ones(len(kinds), bool)), strict=True):
     RegionsDisplay.from_estimator(model, petals[rows], kinds[rows], ax=ax)
     ax.set(xlabel=iris.feature_names[2], ylabel=iris.feature_names[3])
 plt.show()
+
+# %%
+# How large the weights may get is the penalty's business, and what that means the next page's:
+# :ref:`sphx_glr_tutorial_plot_4_penalty.py`.

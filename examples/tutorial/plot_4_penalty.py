@@ -145,3 +145,5 @@ plt.show()
 #
 # The estimate is the highest point of p(W | X, y), no more: it does not say how wide the peak is,
 # and at the peak of the Laplace prior some weights are 0 though none is likely to be exactly that.
+#
+# The last page, :ref:`sphx_glr_tutorial_plot_5_two_layers.py`, puts a second layer below.

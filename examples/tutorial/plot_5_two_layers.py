@@ -237,3 +237,7 @@ fig, ax = plt.subplots(figsize=(5, 5), layout="constrained")
 ax.imshow(visualize_grid(templates, ubound=1.0).squeeze(), cmap="gray")
 ax.set_axis_off()
 plt.show()
+
+# %%
+# That is the end of the tutorial. :doc:`/howto/index` goes on with tasks, and
+# :doc:`/two-layer-net` with the course's notebooks.

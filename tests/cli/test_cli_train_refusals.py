@@ -44,7 +44,7 @@ def test_arguments_that_do_not_fit(arguments, message, flock, error):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"note": [f"a word {k}" for k in range(240)]}, "'note' (more than 256 different texts, such as 'a word 0')"),
+        ({"note": [f"a word {k}" for k in range(240)]}, "256 different texts, such as 'a word"),
         ({"mass": [*[4000] * 6, "inf", *range(233)]}, "column 'mass', row 7: inf: wanted a finite"),
     ],
 )  # fmt: skip
