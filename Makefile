@@ -9,6 +9,7 @@
 #   make docs     the site, into build/docs; a warning is an error (docs-links: links out of it, too)
 #   make wheels   this machine's wheel, as a release has it, and its checks: build/wheels
 #   make test-aarch64  the same package on aarch64, under qemu-user in a Debian tree (as root)
+#   make test-windows  the same package on Windows, built by clang-cl, under Wine
 #   make bench    the benchmarks, an hour: benchmarks/*.md and docs/img
 #
 # and for .ci/run: test-clang (and OpenMP), test-debug and test-sanitize, the tests on other builds.
@@ -30,8 +31,8 @@ SDIST = $(firstword $(wildcard build/dist/*.tar.gz))
 # The date of all files in a wheel, without which no two are the same.
 export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),1767225600)
 
-.PHONY: demo demo-cifar test test-peers lint docs docs-links wheels cibuildwheel test-aarch64
-.PHONY: bench clean
+.PHONY: demo demo-cifar test test-peers lint docs docs-links wheels cibuildwheel
+.PHONY: test-aarch64 test-windows bench clean
 .SECONDARY:
 
 demo: .venv/.cli
@@ -94,6 +95,9 @@ cibuildwheel: .venv/.wheels
 
 test-aarch64: .venv/.package
 	packaging/aarch64.sh build/aarch64
+
+test-windows: .venv/.package
+	packaging/windows.sh build/windows
 
 # Pages of other packages are shown without what they compute where those are not installed.
 docs: .venv/.docs $(if $(CI),$(OTHERS:%=.venv/.test-%))

@@ -1,7 +1,7 @@
 """What pyproject.toml cannot say: the table of variants, threads and the stable ABI.
 
 Environment:
-    CC                            the compiler, gcc or clang
+    CC                            the compiler, gcc or clang (on Windows it is clang-cl)
     CSOFTMAX_OPENMP=1             OpenMP in place of the kernels' own threads, or fail
     CSOFTMAX_DEBUG=1              bounds, initialisation and C assertions checked; slow
     CSOFTMAX_SANITIZE=address,... the sanitizers of gcc and clang
@@ -11,11 +11,13 @@ Environment:
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
@@ -32,6 +34,14 @@ VARIANTS: dict[str, list[str]] = {"baseline": []}
 if sysconfig.get_platform().endswith(("-x86_64", "-amd64")) and sys.maxsize > 2**32:
     VARIANTS |= {"v3": V3.split(), "v4": V4.split()}
 
+# Microsoft's compiler takes pointers of all types for aliases, and so would this one. Cython marks
+# what it leaves unused for __GNUC__ alone.
+CLANG_CL = (
+    "/nologo --target=x86_64-pc-windows-msvc /MD /DNDEBUG -fstrict-aliasing "
+    "/DCYTHON_UNUSED=__attribute__((unused))"
+)
+ON_WINDOWS = sysconfig.get_platform().startswith(("win", "mingw"))
+
 # No option that lets the compiler assume away NaN, infinities or the order of operations: the
 # rounding trick of exp dies with -fassociative-math, and linking a shared object with -ffast-math
 # flushes subnormals in the whole process.
@@ -41,6 +51,7 @@ FORBIDDEN = (
     "-ffinite-math-only",
     "-fassociative-math",
     "-funsafe-math-optimizations",
+    "/fp:fast",
 )
 # -fno-trapping-math and -fno-math-errno change no value, and let loops with comparisons vectorise:
 # 3x (baseline) to 6x (v3) on a row of losses, gcc 12, Zen 5.
@@ -51,8 +62,9 @@ DEBUG = "-O1 -std=gnu11 -fno-math-errno -fno-trapping-math -ffp-contract=fast -U
 WARN = "-Wall -Wextra -Werror=implicit-function-declaration -Werror=int-conversion"
 
 WINDOWS = (
-    "csoftmax is not supported on Windows yet: its threads are POSIX threads, its kernels are "
-    "written for gcc and clang, and its tests have not run there. In WSL it installs as on Linux."
+    "csoftmax on Windows is built by clang-cl and lld-link: cl.exe does not know the vector types "
+    "of its kernels. They come with LLVM (winget install LLVM.LLVM), beside Microsoft's C++ build "
+    r"tools, and are looked for on PATH and in %ProgramFiles%\LLVM\bin"
 )
 
 # Tried in this order: gcc (libgomp) and clang (libomp); Apple's clang, with Homebrew's libomp.
@@ -96,8 +108,9 @@ def setting(name: str) -> bool | None:
 
 def flags() -> tuple[list[str], list[str]]:
     """Flags of the compiler and of the linker that all extensions share, OpenMP aside."""
-    for name in ("CC", "CFLAGS", "CPPFLAGS", "LDFLAGS"):
-        found = sorted(set(os.environ.get(name, "").split()).intersection(FORBIDDEN))
+    for name in ("CC", "CFLAGS", "CPPFLAGS", "LDFLAGS", "CL", "_CL_"):  # the last two: clang-cl's
+        words = os.environ.get(name, "").replace("/clang:", "").split()
+        found = sorted(set(words).intersection(FORBIDDEN))
         if found:
             raise SystemExit(f"{name} has {found[0]}, with which csoftmax gives wrong results")
     sanitizers = os.environ.get("CSOFTMAX_SANITIZE")
@@ -129,17 +142,38 @@ def openmp_flags(compiler: list[str]) -> tuple[list[str], list[str]]:
     return [], []
 
 
+def use_clang_cl(compiler: Any) -> None:
+    """Have setuptools' class for Microsoft's compiler call LLVM's, of the same ABI and options."""
+    target = sysconfig.get_platform(), compiler.compiler_type
+    if target != ("win-amd64", "msvc"):
+        raise SystemExit(f"csoftmax is not for {' and '.join(target)}: wanted win-amd64 and msvc")
+    llvm = Path(os.environ.get("PROGRAMFILES", ""), "LLVM", "bin")
+    path = os.pathsep.join([os.environ.get("PATH", ""), str(llvm)])
+    tools = [shutil.which(name, path=path) for name in ("clang-cl", "lld-link")]
+    if not all(tools):
+        raise SystemExit(WINDOWS)
+    for name in ("CSOFTMAX_OPENMP", "CSOFTMAX_SANITIZE"):
+        if os.environ.get(name, "0") not in ("", "0"):
+            raise SystemExit(f"{name} is {os.environ[name]!r}: not on Windows")
+    if not compiler.initialized:
+        compiler.initialize()
+    compiler.cc, compiler.linker = tools
+    compiler.compile_options = CLANG_CL.split()
+
+
 class BuildExt(build_ext):
     """build_ext that makes C of Cython and adds the flags that all variants share."""
 
     def build_extensions(self) -> None:
         """Build all, with the kernels' own threads or those of OpenMP."""
-        if os.name != "posix":
-            raise SystemExit(WINDOWS)
-        # Where Python's own libraries lie on this machine is of no use in a wheel.
-        of_python = (sysconfig.get_config_var("LDSHARED") or "").split()
-        paths = {word for word in of_python if word.startswith("-Wl,-rpath")}
-        self.compiler.linker_so = [word for word in self.compiler.linker_so if word not in paths]
+        if ON_WINDOWS:
+            use_clang_cl(self.compiler)
+        else:
+            # Where Python's own libraries lie on this machine is of no use in a wheel.
+            of_python = (sysconfig.get_config_var("LDSHARED") or "").split()
+            paths = {word for word in of_python if word.startswith("-Wl,-rpath")}
+            linker = self.compiler.linker_so
+            self.compiler.linker_so = [word for word in linker if word not in paths]
         common, link = flags()
         threads, threads_link = self.threads()
         directives = DIRECTIVES | (CHECKS if setting("CSOFTMAX_DEBUG") else {})
@@ -150,14 +184,17 @@ class BuildExt(build_ext):
         for extension, in_c in zip(self.extensions, translated, strict=True):
             extension.sources = in_c.sources
             # The variant's own flags stand there already; they come last.
-            extension.extra_compile_args = [*common, *threads, *extension.extra_compile_args]
+            words = [*common, *threads, *extension.extra_compile_args]
+            # /clang: gives each the meaning that it has elsewhere; -Wall alone is -Weverything.
+            extension.extra_compile_args = [f"/clang:{w}" if ON_WINDOWS else w for w in words]
             extension.extra_link_args = [*link, *threads_link]
         super().build_extensions()
 
     def threads(self) -> tuple[list[str], list[str]]:
         """Flags of the compiler and of the linker for threads."""
         if not setting("CSOFTMAX_OPENMP"):
-            return ["-DCSOFTMAX_POSIX_THREADS=1", "-pthread"], ["-pthread"]
+            pthread = [] if ON_WINDOWS else ["-pthread"]
+            return ["-DCSOFTMAX_OWN_THREADS=1", *pthread], pthread
         found = openmp_flags(self.compiler.compiler)
         if not found[0]:
             raise SystemExit(

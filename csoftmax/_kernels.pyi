@@ -14,7 +14,7 @@ _Reals = npt.NDArray[np.float32] | npt.NDArray[np.float64]  # in a call all of o
 _Int64 = npt.NDArray[np.int64]
 
 OPENMP: int
-POSIX_THREADS: bool
+OWN_THREADS: bool
 MOST_THREADS: int
 LOOKOUT_NS: int
 ISA: str

@@ -20,16 +20,16 @@ cdef extern from *:
     #include "cpu.h"
     #define CSOFTMAX_ISA CSOFTMAX_BASELINE
     #endif
-    #ifndef CSOFTMAX_POSIX_THREADS
-    #define CSOFTMAX_POSIX_THREADS 0
+    #ifndef CSOFTMAX_OWN_THREADS
+    #define CSOFTMAX_OWN_THREADS 0
     #endif
     """
     const int CSOFTMAX_OPENMP
-    const int CSOFTMAX_POSIX_THREADS
+    const int CSOFTMAX_OWN_THREADS
     const char *CSOFTMAX_ISA
 
+include "threads.pxi"      # units of work for threads; first: the system's headers are in it
 include "kernels.pxi"      # the C functions
-include "threads.pxi"      # units of work for threads
 include "views.pxi"        # looking at arrays; memory
 include "indices.pxi"      # labels and indices within bounds?
 include "rows.pxi"         # rows of logits: row functions, losses
@@ -42,7 +42,7 @@ include "moments.pxi"      # means of the features, and squares about them
 include "peaks.pxi"        # limits of the machine
 
 OPENMP = CSOFTMAX_OPENMP
-POSIX_THREADS = bool(CSOFTMAX_POSIX_THREADS)
+OWN_THREADS = bool(CSOFTMAX_OWN_THREADS)
 MOST_THREADS = CREW_MOST
 LOOKOUT_NS = crew_settings()
 ISA = CSOFTMAX_ISA.decode()

@@ -20,26 +20,19 @@
 #ifndef CSOFTMAX_CREW_H
 #define CSOFTMAX_CREW_H
 
-#ifdef CSOFTMAX_POSIX_THREADS
-
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef CSOFTMAX_OWN_THREADS
+
+#include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#if defined(__linux__)
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
+
+#include "system.h"
 
 enum {
     CREW_MOST = 256,       /* threads of a job, the caller's included */
     CREW_PIECES = 8,       /* of a share: one is taken at a time */
-    CREW_STACK = 1 << 20,  /* bytes of a helper's: kernels need some KiB, musl's default is 128 */
     CREW_LOOKOUT = 100000, /* ns that a helper looks out for another job before it sleeps: calls in
                               a row find it awake, and another program has its processor soon */
     CREW_PATIENCE = 20000, /* ns that a caller looks out for a helper's last unit, then it sleeps */
@@ -59,38 +52,30 @@ typedef struct crew_job {
 } crew_job;
 
 static struct {
-    pthread_mutex_t lock;
-    pthread_cond_t job_is_there, job_is_done;
+    system_lock lock;
+    system_condition job_is_there, job_is_done;
     crew_job *jobs; /* of all callers */
     atomic_uint published;
     int helpers, asleep;
     int ready, steers; /* made ready for forks; keeps helpers off the caller's processor */
-    long lookout;
-#if defined(__linux__)
-    int cpu; /* the caller's, which helpers keep off */
-    pid_t tid[CREW_MOST];
+    int64_t lookout;
+    int processor; /* the caller's, which helpers keep off */
+    system_id helper[CREW_MOST];
     int known;
-#endif
 } crew = {
-    .lock = PTHREAD_MUTEX_INITIALIZER,
-    .job_is_there = PTHREAD_COND_INITIALIZER,
-    .job_is_done = PTHREAD_COND_INITIALIZER,
+    .lock = SYSTEM_LOCK,
+    .job_is_there = SYSTEM_CONDITION,
+    .job_is_done = SYSTEM_CONDITION,
 };
 
 /* How long helpers look out for work, in ns, as the user wants it. To be called at import. */
-static long crew_settings(void) {
+static int64_t crew_settings(void) {
     const char *policy = getenv("OMP_WAIT_POLICY");
     crew.lookout = CREW_LOOKOUT;
     if (policy && (*policy == 'p' || *policy == 'P')) crew.lookout = 0;
-    if (policy && (*policy == 'a' || *policy == 'A')) crew.lookout = 100 * (long)CREW_LOOKOUT;
+    if (policy && (*policy == 'a' || *policy == 'A')) crew.lookout = 100 * (int64_t)CREW_LOOKOUT;
     crew.steers = !getenv("OMP_PROC_BIND");
     return crew.lookout;
-}
-
-static long crew_clock(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (long)now.tv_sec * 1000000000L + now.tv_nsec;
 }
 
 static void crew_pause(void) {
@@ -127,81 +112,55 @@ static crew_job *crew_room(void) {
 
 /* ---- helpers ---- */
 
-static void *crew_helper(void *unused) {
-    (void)unused;
-    pthread_mutex_lock(&crew.lock);
-#if defined(__linux__)
-    crew.tid[crew.known++] = (pid_t)syscall(SYS_gettid);
-    crew.cpu = -1;
-#endif
+static void crew_help(void) {
+    system_acquire(&crew.lock);
+    crew.helper[crew.known++] = system_self();
+    crew.processor = -1;
     for (;;) {
         crew_job *job = crew_room();
         if (!job) {
             const unsigned seen = atomic_load(&crew.published);
-            pthread_mutex_unlock(&crew.lock);
-            const long until = crew_clock() + crew.lookout;
-            while (atomic_load(&crew.published) == seen && crew_clock() < until)
+            system_release(&crew.lock);
+            const int64_t until = system_clock() + crew.lookout;
+            while (atomic_load(&crew.published) == seen && system_clock() < until)
                 for (int k = 0; k < 16; k++) crew_pause();
-            pthread_mutex_lock(&crew.lock);
+            system_acquire(&crew.lock);
             crew.asleep++;
-            while (!(job = crew_room())) pthread_cond_wait(&crew.job_is_there, &crew.lock);
+            while (!(job = crew_room())) system_wait(&crew.job_is_there, &crew.lock);
             crew.asleep--;
         }
         const int thread = job->joined++;
         atomic_fetch_add(&job->active, 1);
-        pthread_mutex_unlock(&crew.lock);
+        system_release(&crew.lock);
         crew_units(job, thread);
-        pthread_mutex_lock(&crew.lock);
+        system_acquire(&crew.lock);
         const int asleep = job->asleep; /* the job may be gone after the next line */
-        if (atomic_fetch_sub(&job->active, 1) == 1 && asleep)
-            pthread_cond_broadcast(&crew.job_is_done);
+        if (atomic_fetch_sub(&job->active, 1) == 1 && asleep) system_wake_all(&crew.job_is_done);
     }
-    return NULL;
 }
 
 static void crew_after_fork(void) {
-    pthread_mutex_init(&crew.lock, NULL);
-    pthread_cond_init(&crew.job_is_there, NULL);
-    pthread_cond_init(&crew.job_is_done, NULL);
+    crew.lock = (system_lock)SYSTEM_LOCK;
+    crew.job_is_there = crew.job_is_done = (system_condition)SYSTEM_CONDITION;
     crew.jobs = NULL;
-    crew.helpers = crew.asleep = 0;
-#if defined(__linux__)
-    crew.known = 0;
-#endif
+    crew.helpers = crew.asleep = crew.known = 0;
 }
 
 /* Under the lock: more helpers, or as many as the system lets us have. */
 static void crew_recruit(int wanted) {
-    pthread_attr_t attributes;
-    sigset_t all, before;
-    pthread_t thread;
-    if (!crew.ready) crew.ready = !pthread_atfork(NULL, NULL, crew_after_fork);
-    if (!crew.ready || pthread_attr_init(&attributes)) return;
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, CREW_STACK);
-    sigfillset(&all); /* signals are the program's own threads' */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (crew.helpers < wanted && !pthread_create(&thread, &attributes, crew_helper, NULL))
-        crew.helpers++;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
+    if (!crew.ready) crew.ready = system_at_fork(crew_after_fork);
+    while (crew.ready && crew.helpers < wanted && system_start(crew_help)) crew.helpers++;
 }
 
 /* Under the lock: wake up to so many, away from this processor. */
 static void crew_wake(int wanted) {
-#if defined(__linux__)
-    const int cpu = crew.steers ? sched_getcpu() : crew.cpu;
-    cpu_set_t others;
-    if (cpu != crew.cpu && cpu < CPU_SETSIZE && !sched_getaffinity(0, sizeof others, &others)) {
-        CPU_CLR(cpu, &others);
-        for (int k = 0; k < crew.known; k++) sched_setaffinity(crew.tid[k], sizeof others, &others);
-        crew.cpu = cpu;
-    }
-#endif
+    const int processor = crew.steers ? system_processor() : crew.processor;
+    if (processor != crew.processor && system_keep_off(processor, crew.helper, crew.known))
+        crew.processor = processor;
     if (wanted >= crew.asleep)
-        pthread_cond_broadcast(&crew.job_is_there);
+        system_wake_all(&crew.job_is_there);
     else
-        while (wanted--) pthread_cond_signal(&crew.job_is_there);
+        while (wanted--) system_wake_one(&crew.job_is_there);
 }
 
 /* ---- callers ---- */
@@ -216,36 +175,36 @@ static void crew_run(int threads, ptrdiff_t begin, ptrdiff_t end, crew_work work
         job.end[k] = begin + units * (k + 1) / job.threads;
         atomic_init(&job.next[k], begin + units * k / job.threads);
     }
-    pthread_mutex_lock(&crew.lock);
+    system_acquire(&crew.lock);
     if (crew.helpers < job.threads - 1) crew_recruit(job.threads - 1);
     job.others = crew.jobs;
     crew.jobs = &job;
     atomic_fetch_add(&crew.published, 1);
     if (crew.asleep) crew_wake(job.threads - 1);
-    pthread_mutex_unlock(&crew.lock);
+    system_release(&crew.lock);
 
     crew_units(&job, 0);
 
-    pthread_mutex_lock(&crew.lock);
+    system_acquire(&crew.lock);
     crew_job **place = &crew.jobs;
     while (*place != &job) place = &(*place)->others;
     *place = job.others;
-    pthread_mutex_unlock(&crew.lock);
-    const long until = atomic_load(&job.active) ? crew_clock() + CREW_PATIENCE : 0;
-    while (atomic_load(&job.active) && crew_clock() < until)
+    system_release(&crew.lock);
+    const int64_t until = atomic_load(&job.active) ? system_clock() + CREW_PATIENCE : 0;
+    while (atomic_load(&job.active) && system_clock() < until)
         for (int k = 0; k < 16; k++) crew_pause();
     if (!atomic_load(&job.active)) return;
-    pthread_mutex_lock(&crew.lock);
+    system_acquire(&crew.lock);
     job.asleep = 1;
-    while (atomic_load(&job.active)) pthread_cond_wait(&crew.job_is_done, &crew.lock);
-    pthread_mutex_unlock(&crew.lock);
+    while (atomic_load(&job.active)) system_wait(&crew.job_is_done, &crew.lock);
+    system_release(&crew.lock);
 }
 
-#else /* no POSIX threads: OpenMP, see threads.pxi */
+#else /* OpenMP, see threads.pxi */
 
 enum { CREW_MOST = 256 };
 typedef void (*crew_work)(void *of, ptrdiff_t unit, int thread);
-static long crew_settings(void) { return 0; }
+static int64_t crew_settings(void) { return 0; }
 static void crew_run(int threads, ptrdiff_t begin, ptrdiff_t end, crew_work work, void *of) {
     (void)threads;
     for (ptrdiff_t unit = begin; unit < end; unit++) work(of, unit, 0);

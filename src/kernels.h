@@ -29,7 +29,7 @@
 #ifndef CSOFTMAX_KERNELS_H
 #define CSOFTMAX_KERNELS_H
 
-#if !defined(__GNUC__)
+#if !defined(__GNUC__) && !defined(__clang__) /* clang-cl is no GNUC */
 #error "csoftmax needs gcc or clang: its kernels use their vector types"
 #endif
 

@@ -1,11 +1,12 @@
 # How units of work are shared out to threads. (Included in _kernels.pyx.)
 
 from cython.parallel cimport parallel, prange, threadid
+from libc.stdint cimport int64_t
 
 cdef extern from "crew.h" nogil:
     int CREW_MOST
     ctypedef void (*crew_work)(void *of, ptrdiff_t unit, int thread) noexcept nogil
-    long crew_settings()
+    int64_t crew_settings()
     void crew_run(int threads, ptrdiff_t begin, ptrdiff_t end, crew_work work, void *of)
 
 
@@ -35,7 +36,7 @@ cdef void share_out(errand *what, int stage, ptrdiff_t begin, ptrdiff_t end) noe
     if what.n_threads == 1 or end - begin < 2:
         for unit in range(begin, end):
             one_unit(what, unit, 0)
-    elif CSOFTMAX_POSIX_THREADS:
+    elif CSOFTMAX_OWN_THREADS:
         crew_run(what.n_threads, begin, end, one_unit, what)
     else:  # a build that wants OpenMP: its team waits for all of its threads
         with parallel(num_threads=what.n_threads):

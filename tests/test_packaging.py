@@ -95,7 +95,7 @@ def test_actions_are_pinned_by_major_version(workflow: dict[Any, Any]) -> None:
             {f"cp311-{c}linux_{a}" for c in ("many", "musl") for a in ("x86_64", "aarch64")},
         ),
         ("macos", "x86_64,arm64", {"cp311-macosx_x86_64", "cp311-macosx_arm64"}),
-        ("windows", "AMD64", set()),
+        ("windows", "AMD64,x86,ARM64", {"cp311-win_amd64"}),
     ],
 )
 def test_wheels_of_a_release(platform: str, architectures: str, wanted: set[str]) -> None:

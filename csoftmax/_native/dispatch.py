@@ -86,7 +86,7 @@ def openmp() -> str | None:
 
 def parallel() -> bool:
     """Return whether the kernels have threads: their own, or OpenMP's."""
-    return bool(kernels.POSIX_THREADS or kernels.OPENMP)
+    return bool(kernels.OWN_THREADS or kernels.OPENMP)
 
 
 def compiler() -> str:

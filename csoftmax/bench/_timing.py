@@ -329,7 +329,7 @@ def memory_before() -> int | None:
     try:
         ctypes.CDLL(None).malloc_trim(0)
         CLEAR.write_text("5")
-    except (OSError, AttributeError):  # not Linux, or not glibc
+    except (OSError, AttributeError, TypeError):  # not Linux, or not glibc; Windows
         return None
     return _status("VmRSS")
 

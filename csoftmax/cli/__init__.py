@@ -13,6 +13,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Any
 
 from csoftmax._native.startup import FAILED
@@ -64,6 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     0
     """
     name = "csoftmax"
+    if sys.platform == "win32" and isinstance(sys.stdout, TextIOWrapper):
+        # In a file or a pipe, too, where Windows' own code page lacks most letters.
+        sys.stdout.reconfigure(encoding="utf-8")
     try:
         arguments = _parser().parse_args(argv)
         name = f"csoftmax {arguments.command}"

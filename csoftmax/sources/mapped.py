@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import mmap
 import os
 from collections.abc import Generator, Iterator
@@ -99,7 +100,7 @@ class Mapped:
             if hasattr(os, "posix_fadvise"):
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
             for at in np.argsort(rows, kind="stable"):
-                _fill(file.fileno(), _bytes(result[at]), offset + int(rows[at]) * stride, path)
+                _fill(file, _bytes(result[at]), offset + int(rows[at]) * stride, path)
         return as_block(result, self._block_dtype)
 
     def _reads(self) -> bool:
@@ -130,7 +131,7 @@ class Mapped:
                 buffer = buffers[index % 2]
                 n_bytes = max(0, (stop - start - 1) * stride + width * dtype.itemsize)
                 at = offset + start * stride
-                _fill(file.fileno(), buffer[:n_bytes].data, at, path)
+                _fill(file, buffer[:n_bytes].data, at, path)
                 # What is not kept until the next pass is dropped at once: that the system has to
                 # look for pages to drop took 1.25 times as long (limit of 400 MB, Zen 4). Buffers
                 # of 4 to 32 MB, or advice of sequential reading, were no faster.
@@ -164,13 +165,15 @@ def _bytes(row: Array) -> memoryview:
     return row.view(np.uint8).data
 
 
-def _fill(fd: int, buffer: memoryview, at: int, path: str) -> None:
+def _fill(file: io.FileIO, buffer: memoryview, at: int, path: str) -> None:
     """Read as much as the buffer holds."""
+    file.seek(at)
     while buffer:
-        n_bytes = os.preadv(fd, [buffer], at)
+        n_bytes = file.readinto(buffer)
         if not n_bytes:
+            size = os.fstat(file.fileno()).st_size
             raise ValueError(
-                f"the file {path} ends at byte {os.fstat(fd).st_size}, within the rows of X: "
+                f"the file {path} ends at byte {size}, within the rows of X: "
                 "wanted the same rows in every pass"
             )
-        buffer, at = buffer[n_bytes:], at + n_bytes
+        buffer = buffer[n_bytes:]
