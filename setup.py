@@ -116,7 +116,7 @@ def flags() -> tuple[list[str], list[str]]:
     sanitizers = os.environ.get("CSOFTMAX_SANITIZE")
     checked = setting("CSOFTMAX_DEBUG") or sanitizers
     compile_flags = f"{DEBUG if checked else OPTIMISE} {WARN}".split()
-    link_flags = []
+    link_flags = ["/Brepro"] if ON_WINDOWS else []  # the same bytes at any time
     if checked:  # gcc suspects the line numbers in Cython's error paths
         compile_flags += ["-Wno-maybe-uninitialized", "-DCSOFTMAX_CHECKED"]
     if setting("CSOFTMAX_WERROR"):

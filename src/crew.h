@@ -9,7 +9,7 @@
  * in its caches is there; then those that are left of others' shares. What a unit computes does not
  * depend on who does it. Several callers may have jobs at once; helpers go where there is room.
  *
- * Helpers keep off their caller's processor: woken there, as some systems do (virtual machines
+ * Helpers keep off their caller's processor (on Linux): woken there, as some systems do (virtual machines
  * whose processors seem to share no cache; a busy process on the other one), they would run when it
  * has ended. A forked child has no helpers and starts its own. One that cannot be started is not
  * missed.

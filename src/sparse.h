@@ -389,6 +389,17 @@ static void FN(sparse_gradient)(const linear_job *job, ptrdiff_t round, ptrdiff_
     }
 }
 
+/* a b + c, rounded once where that is an instruction. Where c is a product, too, the compiler would
+   choose which of the two it fuses, in each loop anew (clang 19, AVX-512). */
+INLINE real FN(fused)(real a, real b, real c) {
+#if defined(__FMA__) || defined(__aarch64__)
+    return IS_DOUBLE ? (real)__builtin_fma(a, b, c)
+                     : (real)__builtin_fmaf((float)a, (float)b, (float)c);
+#else
+    return a * b + c;
+#endif
+}
+
 /* one row: dw = scale (sum - shift dbias) / normalizer + reg w */
 INLINE void FN(merge_row)(const linear_job *job, ptrdiff_t d, const real *sum, const real *w,
                           ptrdiff_t w_step, real *dw, ptrdiff_t dw_step) {
@@ -396,11 +407,12 @@ INLINE void FN(merge_row)(const linear_job *job, ptrdiff_t d, const real *sum, c
     const double *shift = (const double *)job->shift, *scale = (const double *)job->scale;
     if (!shift)
         for (ptrdiff_t c = 0; c < job->C; c++)
-            dw[c * dw_step] = sum[c] * factor + reg * w[c * w_step];
+            dw[c * dw_step] = FN(fused)(sum[c], factor, reg * w[c * w_step]);
     else
         for (ptrdiff_t c = 0; c < job->C; c++) {
             const double centred = (double)sum[c] - shift[d] * job->slot_dbias[c];
-            dw[c * dw_step] = (real)(centred * scale[d]) * factor + reg * w[c * w_step];
+            const real s = (real)(centred * scale[d]);
+            dw[c * dw_step] = FN(fused)(s, factor, reg * w[c * w_step]);
         }
 }
 

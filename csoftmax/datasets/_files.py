@@ -116,9 +116,10 @@ def reading(where: object, wanted: str) -> Iterator[None]:
 
 def refusal(error: BaseException, where: object, wanted: str) -> Exception:
     """Return the error that a reader raises in the place of one that some library raised."""
-    # About damage gzip and bz2 raise an OSError without a number, and zipfile looks for a place
-    # before the file's start. Other numbers are the disk's.
-    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+    # About damage gzip and bz2 raise an OSError without a number, zipfile looks for a place before
+    # the file's start, and Windows has not enough memory for a map that is longer than its file.
+    # Other numbers are the disk's.
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL, errno.ENOMEM):
         return OSError(error.errno, error.strerror, str(where))
     if type(error) is ValueError:  # ours, or one that was written for people
         return ValueError(f"{where}: {error}: wanted {wanted}")

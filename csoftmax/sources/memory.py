@@ -36,14 +36,14 @@ def usable(root: Path = Path("/")) -> int:
 
 def _available(root: Path) -> int:
     """As the system sees it: free memory and what it can get back."""
+    for line in _lines(root / "proc/meminfo"):
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
     if sys.platform == "win32":
         # MEMORYSTATUSEX: its own size and a percentage, all memory, what is available of it, ...
         status = (ctypes.c_uint64 * 8)(64)
         ctypes.windll.kernel32.GlobalMemoryStatusEx(status)
         return status[2]
-    for line in _lines(root / "proc/meminfo"):
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 

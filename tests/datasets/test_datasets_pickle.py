@@ -57,7 +57,7 @@ class Call:
 def hostile_pickles(marker):
     """{title: (pickle, what the refusal says)}; each that works would make the marker."""
     make = f"open({str(marker)!r}, 'w').close()"
-    touch = f"touch {marker}".encode()
+    touch = f"echo > {marker}".encode()
     short = b"\x8c" + bytes([len(make)]) + make.encode()
     os_name = f"{os.system.__module__}.system"
     calls = {

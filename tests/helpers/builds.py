@@ -2,6 +2,7 @@
 
 import os
 
+import numpy as np
 import pytest
 
 from csoftmax._native import dispatch
@@ -11,3 +12,8 @@ own_threads = pytest.mark.skipif(
     not dispatch.kernels.OWN_THREADS, reason="OpenMP decides what its threads do"
 )
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+needs_links = pytest.mark.skipif(os.name == "nt", reason="Windows lets administrators make links")
+free_files = pytest.mark.skipif(os.name == "nt", reason="Windows keeps a mapped file as it is")
+needs_longdouble = pytest.mark.skipif(
+    np.finfo(np.longdouble).nmant < 63, reason="longdouble is no wider than float64 here"
+)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import os
+import signal
+import sys
 
 import pytest
 from builds import needs_fork, needs_threads, own_threads
@@ -144,7 +145,7 @@ def test_fork(run_python, code, package):
 
 
 @own_threads
-@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc, and limits of memory")
 def test_a_thread_that_cannot_start_is_not_missed(run_python):
     run_python(
         f"""{WORK}
@@ -168,6 +169,7 @@ assert work() == wanted and running() > alone  # and is tried again
 
 
 @own_threads
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="needs signals")
 def test_signals_go_to_the_programs_own_threads(run_python):
     run_python(
         f"""{WORK}

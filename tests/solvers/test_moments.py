@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from builds import needs_longdouble
 
 from csoftmax.estimators.scaling import Moments
 from csoftmax.solvers import passes
@@ -132,6 +133,7 @@ def test_repeated_rows_and_features():
     assert_right(np.broadcast_to(data((3000, 1), np.float64), (3000, 40)), None)
 
 
+@needs_longdouble
 @pytest.mark.parametrize("dtype", [np.bool_, np.float16, np.int8, np.uint16, np.int64])
 def test_other_dtypes(dtype):
     X = data((300, 11), np.uint8).astype(dtype)
@@ -167,6 +169,7 @@ def far(n):
         yield name, X, np.where(np.arange(n) == n - 1, 1e12, 1)
 
 
+@needs_longdouble
 @pytest.mark.parametrize("n_rows", [2, 3, 100, 600, 5000])
 def test_offsets(n_rows):
     for name, X, weights in far(n_rows):

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from builds import needs_fork
 
 from csoftmax.sources.ahead import ahead
 from csoftmax.sources.protocol import Block
@@ -146,6 +147,6 @@ next(blocks)
 """
 
 
-@pytest.mark.parametrize("script", [FORK, UNENDED])
+@pytest.mark.parametrize("script", [pytest.param(FORK, marks=needs_fork), UNENDED])
 def test_processes_end(script, run_python):
     run_python(script)

@@ -8,6 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
+from builds import free_files
 from scipy import sparse
 
 from csoftmax.sources import cached, source_of
@@ -121,6 +122,7 @@ def test_a_damaged_cache(folder, X):
         list(source_of(cached(decoder, folder)).blocks())
 
 
+@free_files
 def test_a_cache_that_changes_between_passes(folder, X):
     source = source_of(cached(Decoder(X), folder))
     list(source.blocks())
@@ -164,8 +166,7 @@ def test_sparse_blocks(folder, X):
 
 
 def test_a_full_disk(folder, X, monkeypatch):
-    source = source_of(cached(Decoder(X), folder))
-    list(source.blocks())
+    list(source_of(cached(Decoder(X), folder)).blocks())
     shutil.rmtree(folder)
 
     class Full:

@@ -8,6 +8,7 @@ import threading
 
 import numpy as np
 import pytest
+from builds import free_files
 
 from csoftmax.sources import memory, source_of
 
@@ -127,11 +128,13 @@ def test_what_this_process_writes_is_seen(path, X, way, check):
     check(source, np.asarray(mapped))
 
 
+@free_files
 def test_a_file_without_a_name(path, X, mapped, way, check):
     path.unlink()
     check(source_of(mapped), X)
 
 
+@free_files
 def test_another_file_in_its_place(path, X, mapped, way, check):
     path.rename(path.with_suffix(".old"))
     path.write_bytes(b"")
@@ -143,6 +146,7 @@ def refused(source, message):
         list(source.blocks())
 
 
+@free_files
 def test_a_truncated_file(path, X, mapped, way):
     source = source_of(mapped)
     list(source.blocks())
@@ -152,6 +156,7 @@ def test_a_truncated_file(path, X, mapped, way):
         source.take(np.array([102]))
 
 
+@free_files
 def test_a_file_truncated_within_a_pass(path, X, mapped, way):
     source = source_of(mapped)
     blocks = source.blocks()
@@ -161,6 +166,7 @@ def test_a_file_truncated_within_a_pass(path, X, mapped, way):
         list(blocks)
 
 
+@free_files
 def test_a_file_truncated_before_the_first_pass(path, X, mapped):
     os.truncate(path, 0)
     message = f"X (the file {path}) has 0 bytes, where it had {X.nbytes} when it was mapped: wanted"
@@ -168,6 +174,7 @@ def test_a_file_truncated_before_the_first_pass(path, X, mapped):
         source_of(mapped)
 
 
+@free_files
 def test_a_file_that_is_written_again(path, X, mapped, way):
     source = source_of(mapped)
     list(source.blocks())
@@ -177,6 +184,7 @@ def test_a_file_that_is_written_again(path, X, mapped, way):
     refused(source, f"the file {path} has been written again since")
 
 
+@free_files
 def test_a_file_that_is_gone(path, mapped, way):
     source = source_of(mapped)
     path.unlink()
@@ -212,6 +220,7 @@ def test_two_dimensions(path, shape):
 def test_real_numbers(path, dtype):
     mapped = np.memmap(path, dtype, "r", shape=(300, 1) if dtype != "S4" else (700, 1))
     with pytest.raises(
-        TypeError, match=rf"^X \(the file {path}\) has dtype .*: wanted real numbers"
+        TypeError,
+        match=rf"^X \(the file {re.escape(str(path))}\) has dtype .*: wanted real numbers",
     ):
         source_of(mapped)
