@@ -103,3 +103,8 @@ csoftmax.show_config()
 config = csoftmax.show_config("dicts")
 assert (sys.platform, platform.machine()) == ("win32", "AMD64")
 assert config["available"][0] == "baseline" and config["compiler"].startswith("clang"), config'
+tests=(tests/test_build.py tests/{native,functional,linear,sources,datasets,models}
+    tests/solvers/test_{checkpoint_files,linear_stack,moments,vectors}.py
+    tests/estimators/test_classifier{,_checkpoint}.py tests/cs231n/test_saved.py)
+run -m pytest -c ../pyproject.toml --rootdir=.. -p no:cacheprovider -q -n auto --dist worksteal \
+    "${tests[@]/#/../}"

@@ -9,10 +9,10 @@
  * in its caches is there; then those that are left of others' shares. What a unit computes does not
  * depend on who does it. Several callers may have jobs at once; helpers go where there is room.
  *
- * Helpers keep off their caller's processor (on Linux): woken there, as some systems do (virtual machines
- * whose processors seem to share no cache; a busy process on the other one), they would run when it
- * has ended. A forked child has no helpers and starts its own. One that cannot be started is not
- * missed.
+ * Helpers keep off their caller's processor (on Linux): woken there, as some systems do (virtual
+ * machines whose processors seem to share no cache; a busy process on the other one), they would
+ * run when it has ended. A forked child has no helpers and starts its own. One that cannot be
+ * started is not missed.
  *
  * Not the place where anybody decides how many threads a call is worth:
  * csoftmax/_native/threads.py.
