@@ -121,6 +121,7 @@ def test_data_frame(run):
     out = run(HOWTO / "plot_data_frame.py")
     assert number(r"accuracy on \d+ other birds: (\S+)", out) > 0.95
     assert number(r"accuracy: (\S+),", out) > 0.97
+    assert "['Chinstrap' 'Adelie']\nas the pipeline: True" in out
 
 
 def test_evaluation(run):

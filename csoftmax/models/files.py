@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from copy import copy
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -188,11 +189,15 @@ def _parts(model: Any) -> tuple[Preparation | None, Any]:
     from csoftmax.tabular.sklearn import preparation_of
 
     try:
-        return preparation_of(steps[0]), steps[1]
+        preparation = preparation_of(steps[0])
     except (TypeError, ValueError) as error:
         raise type(error)(
             f"this {type(model).__name__} cannot be saved: {error} (its last step alone can be)"
         ) from error
+    last = copy(steps[1])
+    # Those of the features, where the first step makes a frame of them: they come without names.
+    vars(last).pop("feature_names_in_", None)
+    return preparation, last
 
 
 def _kind(model: Any) -> str:

@@ -64,6 +64,7 @@ def preparation_of(transformer: Any) -> Preparation:
     for label, part, given in transformer.transformers_:
         if isinstance(part, str) and part == "drop":
             continue
+        given = given.tolist() if hasattr(given, "tolist") else given  # an index of pandas, a mask
         key = [places[n] for n in given] if _are_names(given) else given
         chosen = [str(name) for name in np.atleast_1d(names[key])]
         if chosen:
@@ -72,7 +73,7 @@ def preparation_of(transformer: Any) -> Preparation:
 
 
 def _are_names(given: Any) -> bool:
-    return isinstance(given, Sequence | np.ndarray) and all(isinstance(n, str) for n in given)
+    return isinstance(given, Sequence) and all(isinstance(name, str) for name in given)
 
 
 def _columns(label: str, part: Any, names: list[str]) -> Iterator[Number | Category]:

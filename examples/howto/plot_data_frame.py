@@ -10,6 +10,9 @@ The data are 344 penguins of three species, measured at Palmer Station, Antarcti
 Gorman, package ``palmerpenguins``, CC0).
 """
 
+import tempfile
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -20,7 +23,7 @@ from sklearn.model_selection import cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from csoftmax import SoftmaxClassifier
+from csoftmax import SoftmaxClassifier, load_model, save_model
 from csoftmax.plot import WeightsDisplay
 
 table = load_penguins().drop(columns="year")
@@ -100,6 +103,20 @@ bird = pd.DataFrame(
 pd.DataFrame(pipeline.predict_proba(bird), columns=model.classes_).round(3)
 
 # %%
+# Keep it
+# -------
+#
+# :func:`csoftmax.save_model` writes the whole pipeline to a file in which nothing can run: means,
+# words and coefficients. What :func:`csoftmax.load_model` makes of it takes the same tables, and
+# needs neither scikit-learn nor pandas: a list of rows will do.
+
+with tempfile.TemporaryDirectory() as folder:
+    path = Path(folder, "penguins.safetensors")
+    save_model(pipeline, path)
+    served = load_model(path)
+print(served.predict(bird.to_dict("records")))
+print("as the pipeline:", np.allclose(served.predict_proba(X_test), pipeline.predict_proba(X_test)))
+
+# %%
 # How to judge such a model: :ref:`sphx_glr_howto_plot_evaluation.py`. How to choose C:
-# :ref:`sphx_glr_howto_plot_choosing_c.py`. How to keep it:
-# :ref:`sphx_glr_howto_plot_serving.py`.
+# :ref:`sphx_glr_howto_plot_choosing_c.py`. A server: :ref:`sphx_glr_howto_plot_serving.py`.

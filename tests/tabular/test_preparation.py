@@ -112,6 +112,29 @@ def test_imputers_of_categories_and_medians():
         np.testing.assert_array_equal(ours.features(new), transformer.transform(new))
 
 
+def test_columns_that_are_chosen_in_any_way():
+    pytest.importorskip("sklearn")
+    from sklearn.compose import ColumnTransformer, make_column_selector
+    from sklearn.preprocessing import StandardScaler
+
+    from csoftmax.tabular.sklearn import preparation_of
+
+    table = frame(birds(seed=4))[["species", "mass", "rowid"]]
+    numbers = table.select_dtypes("number").columns
+    for chosen in (
+        numbers,
+        numbers.to_numpy(),
+        numbers.tolist(),
+        make_column_selector(dtype_include="number"),
+        slice(1, None),
+        [1, 2],
+        [False, True, True],
+        table.columns != "species",
+    ):
+        transformer = ColumnTransformer([("numbers", StandardScaler(), chosen)]).fit(table)
+        assert preparation_of(transformer).column_names == ["mass", "rowid"]
+
+
 def test_transformers_that_are_refused():
     pytest.importorskip("sklearn")
     from sklearn.compose import ColumnTransformer

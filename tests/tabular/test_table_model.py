@@ -141,18 +141,21 @@ def test_a_pipeline_in_a_file(tmp_path):
     from csoftmax import SoftmaxClassifier
 
     frame = pandas.DataFrame(BIRDS)
+    new = pandas.DataFrame(birds(30, seed=9))
     columns = make_column_transformer(
         (make_pipeline(SimpleImputer(), StandardScaler()), ["bill", "mass"]),
-        (OneHotEncoder(handle_unknown="ignore"), ["island", "sex"]),
+        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["island", "sex"]),
     )
-    pipeline = make_pipeline(columns, SoftmaxClassifier()).fit(frame, frame["species"])
-    save_model(pipeline, tmp_path / "m.safetensors")
-    again = load_model(tmp_path / "m.safetensors")
-    new = pandas.DataFrame(birds(30, seed=9))
-    np.testing.assert_allclose(
-        again.predict_proba(new), pipeline.predict_proba(new), rtol=1e-12, atol=0
-    )
-    assert again.predict(new).tolist() == pipeline.predict(new).tolist()
+    for output in ("default", "pandas"):  # features without names, or with them
+        columns.set_output(transform=output)
+        pipeline = make_pipeline(columns, SoftmaxClassifier()).fit(frame, frame["species"])
+        save_model(pipeline, tmp_path / "m.safetensors")
+        again = load_model(tmp_path / "m.safetensors")
+        np.testing.assert_allclose(
+            again.predict_proba(new), pipeline.predict_proba(new), rtol=1e-12, atol=0
+        )
+        assert again.predict(new).tolist() == pipeline.predict(new).tolist()
+        assert hasattr(pipeline[-1], "feature_names_in_") == (output == "pandas")
     for steps, message in (
         ([columns], "a pipeline of 1 steps: wanted a ColumnTransformer and an estimator"),
         ([StandardScaler(), SoftmaxClassifier()], "the first step is a StandardScaler"),
