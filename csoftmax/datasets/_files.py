@@ -9,6 +9,7 @@ import gzip
 import io
 import stat
 import struct
+import sys
 import tokenize
 import zipfile
 import zlib
@@ -47,6 +48,11 @@ DAMAGE = (
     tokenize.TokenError,
     SystemError,  # npy: text of code points that do not exist
 )
+
+# And numbers that an OSError then has. gzip and bz2 give none, zipfile looks for a place before the
+# file's start, and Windows has not enough memory for a map that is longer than its file. Other
+# numbers are the disk's.
+_DAMAGE_NUMBERS = (None, errno.EINVAL, *((errno.ENOMEM,) if sys.platform == "win32" else ()))
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -116,10 +122,7 @@ def reading(where: object, wanted: str) -> Iterator[None]:
 
 def refusal(error: BaseException, where: object, wanted: str) -> Exception:
     """Return the error that a reader raises in the place of one that some library raised."""
-    # About damage gzip and bz2 raise an OSError without a number, zipfile looks for a place before
-    # the file's start, and Windows has not enough memory for a map that is longer than its file.
-    # Other numbers are the disk's.
-    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL, errno.ENOMEM):
+    if isinstance(error, OSError) and error.errno not in _DAMAGE_NUMBERS:
         return OSError(error.errno, error.strerror, str(where))
     if type(error) is ValueError:  # ours, or one that was written for people
         return ValueError(f"{where}: {error}: wanted {wanted}")
