@@ -91,9 +91,12 @@ cp "$ours/sitecustomize.py" "$site"
 mkdir -p "$work/tests/run"
 cp -r "$root/tests" "$root/pyproject.toml" "$root/setup.py" "$work/tests"
 cd "$work/tests/run"
+# Not below the checkout: it has a link to /, and setuptools follows links.
+prefix=$(mktemp -d)
+trap 'rm -rf "$prefix"' EXIT
 # A file as its output would be an "invalid handle" to Python.
 run() {
-    env -i PATH=/usr/bin:/bin WINEPREFIX="$work/prefix" WINEDEBUG=-all \
+    env -i PATH=/usr/bin:/bin WINEPREFIX="$prefix" WINEDEBUG=-all \
         WINEDLLOVERRIDES='mscoree,mshtml=' CI=true HYPOTHESIS_PROFILE=few \
         wine "$work/python/python.exe" -P "$@" 2>&1 | cat
 }
