@@ -39,14 +39,15 @@ mount -t proc proc "$tree/proc"
 rm -rf "$work/source" "$work/dist"
 mkdir -p "$work/source"
 tar -xzf "$root"/build/dist/*.tar.gz -C "$work/source" --strip-components=1
-headers="-I$tree/usr/include/python3.11 -idirafter $tree/usr/include"
 # Not in isolation: pip would take Cython for aarch64.
 "$python" -m venv --clear "$work/venv"
 "$work/venv/bin/pip" install --quiet build $("$python" -c '
 import sys, tomllib
 print(*tomllib.load(open(sys.argv[1], "rb"))["build-system"]["requires"])' "$root/pyproject.toml")
-env CC=aarch64-linux-gnu-gcc CFLAGS="$headers" _PYTHON_HOST_PLATFORM=linux-aarch64 \
-    "$work/venv/bin/python" -m build --no-isolation --wheel --outdir "$work/dist" "$work/source" \
+# Headers and libraries are the tree's own.
+env CC="aarch64-linux-gnu-gcc --sysroot=$tree" CFLAGS="-I$tree/usr/include/python3.11" \
+    _PYTHON_HOST_PLATFORM=linux-aarch64 "$work/venv/bin/python" -m build --no-isolation --wheel \
+    --outdir "$work/dist" "$work/source" \
     >"$work/build.log" 2>&1 || { tail -n 30 "$work/build.log"; exit 1; }
 
 # ---- its tests ----

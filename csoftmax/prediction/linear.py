@@ -236,7 +236,8 @@ class Predictions:
             row_checks.finite_features(self, X)
 
     def _score(self, coef: Array, block: Any, out: Array) -> None:
-        with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+        # "divide": BLAS's kernels for SME, as csoftmax.solvers.blas.product says
+        with one_blas_thread(), np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             if checks.is_sparse(block):
                 out[...] = block @ coef.T
             else:

@@ -1,13 +1,17 @@
-"""What the solvers take from SciPy and threadpoolctl: BLAS, LAPACK, and one thread for both."""
+"""What the solvers take from BLAS and LAPACK, SciPy and threadpoolctl; and one thread for them."""
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 try:
     from scipy.linalg.lapack import dpotrf, dpotrs, spotrf, spotri, spotrs
@@ -18,7 +22,36 @@ except ImportError as error:
         "pip install scikit-learn"
     ) from error
 
-__all__ = ["dpotrf", "dpotrs", "one_blas_thread", "spotrf", "spotri", "spotrs"]
+__all__ = ["dpotrf", "dpotrs", "gram", "one_blas_thread", "product", "spotrf", "spotri", "spotrs"]
+
+
+def product(A: NDArray[Any], B: NDArray[Any]) -> NDArray[Any]:
+    """A @ B, without a warning of what the processor's flags say of it.
+
+    Kernels for Arm's SME set all of them, whatever the numbers: divisions by zero, too. (NumPy 2.4
+    looks out for that on macOS only.) Overflows and NaN are seen all the same: a metric that has
+    some gives no step that lessens the loss, and the fit ends with a ConvergenceWarning.
+    """
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        result: NDArray[Any] = A @ B
+    return result
+
+
+def gram(A: NDArray[Any]) -> NDArray[Any]:
+    """A.T @ A, for which NumPy takes BLAS's SYRK, half the work of a product, if that is right."""
+    return product(A.T, A if _syrk_is_right() else A.copy())
+
+
+@functools.cache
+def _syrk_is_right() -> bool:
+    """Whether SYRK has the numbers of a product.
+
+    In float32 with SME it has not from OpenBLAS 0.3.31, which NumPy 2.4 brings, to 0.3.33. This can
+    go when no NumPy that is supported has one of these.
+    """
+    # small whole numbers, for which no order of the sums has rounding
+    A = np.arange(900, dtype=np.float32).reshape(3, 300) % 7
+    return bool((product(A.T, A) == product(A.T, A.copy())).all())
 
 
 class _OneThread:

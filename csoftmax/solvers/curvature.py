@@ -28,7 +28,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from csoftmax.solvers.blas import dpotrf, dpotrs, one_blas_thread, spotrf, spotri, spotrs
+from csoftmax.solvers import blas
 from csoftmax.solvers.checkpoint import Saved
 from csoftmax.solvers.objective import Array, Objective
 from csoftmax.solvers.vectors import LARGE
@@ -189,16 +189,16 @@ class Exact(_MadeAnew):
         between = (1.0 / K**2 if K > 1 else 0.0) - p[:, :, None] * p[:, None, :]
         between = between.reshape(-1, K * K)
         between[:, :: K + 1] += p
-        hessian: Array = (between.T @ self.squares).reshape(K, K, D, D).transpose(0, 2, 1, 3)
-        hessian = hessian.reshape(K * D, K * D)
+        hessian: Array = blas.product(between.T, self.squares).reshape(K, K, D, D)
+        hessian = hessian.transpose(0, 2, 1, 3).reshape(K * D, K * D)
         diagonal = hessian.ravel()[:: K * D + 1]
         diagonal *= 1 + RIDGE_EXACT
         diagonal += self.penalty
-        self.factor = dpotrf(hessian.T, overwrite_a=1, clean=0)[0]
+        self.factor = blas.dpotrf(hessian.T, overwrite_a=1, clean=0)[0]
 
     def solve(self, grad: Array) -> Array:
         """P^-1 grad."""
-        step = dpotrs(self.factor, self.unit * grad.T.ravel())[0]
+        step = blas.dpotrs(self.factor, self.unit * grad.T.ravel())[0]
         step *= self.unit
         return np.ascontiguousarray(step.reshape(grad.T.shape).T, grad.dtype)
 
@@ -264,7 +264,7 @@ class Blocks:
             self.inverse = np.empty((len(drawn), D, D), np.float32)
 
         def invert(k: int) -> None:
-            with one_blas_thread():
+            with blas.one_blas_thread():
                 self._invert(self.inverse[k], *drawn[k], n)
 
         with ThreadPoolExecutor(self.objective.threads) as pool:
@@ -275,14 +275,15 @@ class Blocks:
         for at in range(0, len(rows), MIN_ROWS):
             some = slice(at, at + MIN_ROWS)
             A = _scale_rows(self.objective.at_hand.features(rows[some]), weight[some])
-            block += A.T @ A  # not SciPy's ssyrk: that lets no other thread work
+            block += blas.gram(A)  # not SciPy's ssyrk: that lets no other thread work
         diagonal = block.diagonal().astype(np.float64)
         diagonal += _ridge(self.objective, diagonal, n)
         block.flat[:: len(block) + 1] = diagonal
         unit = (1 / np.sqrt(diagonal)).astype(np.float32)  # features of any scale fit float32
         block *= unit[:, None]
         block *= unit
-        spotri(spotrf(block.T, overwrite_a=1, clean=0)[0], overwrite_c=1)  # the lower triangle
+        factor = blas.spotrf(block.T, overwrite_a=1, clean=0)[0]
+        blas.spotri(factor, overwrite_c=1)  # the lower triangle
         for i in range(1, len(block)):
             block[:i, i] = block[i, :i]
         block *= unit[:, None]
@@ -291,9 +292,9 @@ class Blocks:
     def solve(self, grad: Array) -> Array:
         """P^-1 grad."""
         if len(self.inverse) == 1:
-            step = self.inverse[0] @ grad
+            step = blas.product(self.inverse[0], grad)
         else:
-            step = np.matmul(self.inverse, grad.T[:, :, None])[:, :, 0].T
+            step = blas.product(self.inverse, grad.T[:, :, None])[:, :, 0].T
         return np.ascontiguousarray(step, grad.dtype)
 
 
@@ -317,14 +318,15 @@ class Wide(_MadeAnew):
         ridge = _ridge(self.objective, np.einsum("nd,nd->d", A, A), len(A), FLOOR_WIDE)
         self.unit = (1 / np.sqrt(ridge)).astype(np.float32)[:, None]
         A *= self.unit.T
-        inner = A @ A.T
+        inner = blas.gram(A.T)
         inner.flat[:: len(A) + 1] += 1
-        self.rows, self.factor = A, spotrf(inner.T, overwrite_a=1)[0]
+        self.rows, self.factor = A, blas.spotrf(inner.T, overwrite_a=1)[0]
 
     def solve(self, grad: Array) -> Array:
         """P^-1 grad."""
         step = self.unit * grad.astype(np.float32, copy=False)
-        step -= self.rows.T @ spotrs(self.factor, self.rows @ step)[0]
+        inner = blas.spotrs(self.factor, blas.product(self.rows, step))[0]
+        step -= blas.product(self.rows.T, inner)
         step *= self.unit
         return step.astype(grad.dtype, copy=False)
 

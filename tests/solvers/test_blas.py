@@ -16,6 +16,7 @@ from builds import needs_fork
 pytest.importorskip("sklearn")
 import scipy.sparse as sp
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from csoftmax import SoftmaxClassifier, SoftmaxClassifierCV
@@ -38,6 +39,40 @@ def three_threads() -> Iterator[None]:
     with threadpool_limits(3, user_api="blas"):
         yield
         assert counts() == [3] * len(BLAS)
+
+
+# ---- products ----------------------------------------------------------------------------------
+
+
+def test_a_product_tells_of_no_flags() -> None:
+    A = np.array([[1e30, 1e30], [np.inf, -np.inf]], np.float32)
+    with np.errstate(all="raise"):
+        found = blas.product(A, A.T)
+    assert np.isinf(found[0, 0])
+    assert np.isnan(found[0, 1])
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_gram_where_syrk_is_wrong(turned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    A = np.random.default_rng(0).normal(size=(200, 65)).astype(np.float32)
+    A = A.T if turned else A
+    want, product = A.T.astype(float) @ A, blas.product
+    np.testing.assert_allclose(blas.gram(A), want, rtol=0, atol=1e-3)
+
+    def by_syrk(A: Any, B: Any) -> Any:
+        return product(A, B) * (0.5 if np.shares_memory(A, B) else 1)
+
+    monkeypatch.setattr(blas, "product", by_syrk)
+    assert not blas._syrk_is_right.__wrapped__()
+    monkeypatch.setattr(blas, "_syrk_is_right", lambda: False)
+    np.testing.assert_allclose(blas.gram(A), want, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("rows", [X, np.tile(X[:50], 40)], ids=["blocks", "wide"])
+def test_a_metric_that_is_not_finite_shows(rows: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blas, "gram", lambda A: np.full(2 * A.shape[1:], np.nan, A.dtype))
+    with pytest.warns(ConvergenceWarning, match="before the gradient"):
+        SoftmaxClassifier().fit(rows, y[: len(rows)])
 
 
 # ---- the setting -------------------------------------------------------------------------------
