@@ -9,6 +9,7 @@ import numpy as np
 from csoftmax.report import Cell, Facts, Part, Section, Table, Text
 from csoftmax.worksheet import CLASSIFIERS, Data, Search, Sheet, Trial, dev_rows
 
+#: A sheet's results in the order of its steps, and what these are called.
 STEPS = {
     "initial": "the initial loss",
     "gradients": "the gradient check",
