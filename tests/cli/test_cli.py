@@ -82,6 +82,8 @@ def test_worksheet_on_images_with_one_classifier(
     arguments = ["worksheet", "--data", str(images), "--classifier", "svm", "--seed", "3"]
     arguments += ["--iterations", "50", "--batch-size", "20", "--quiet", "--out", str(tmp_path)]
     monkeypatch.setattr("csoftmax.cli.results._show", lambda path: False)
+    for module in ("evaluation.drawings", "worksheet.page"):  # the report's, which take seconds
+        monkeypatch.setattr(f"csoftmax.{module}.displays", lambda: None)
     assert main([*arguments, "--open"]) == 0
     report = tmp_path / "report.html"
     assert capsys.readouterr() == ("", f"report: {report} (there is no display to show it)\n")

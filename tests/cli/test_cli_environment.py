@@ -32,16 +32,20 @@ def in_environment(
     )
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["info"], ["bench", "--isa", "v3"], ["worksheet", "--help"]]
-)
+ARGUMENTS = [[], ["info"], ["bench", "--isa", "v3"], ["worksheet", "--help"]]
+
+
+@pytest.mark.parametrize("arguments", ARGUMENTS)
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_wrong_environment_is_one_line(
     program: str, arguments: list[str], tmp_path: Path
 ) -> None:
     if program == "script" and not SCRIPT.exists():
         pytest.skip("the script is not installed beside this Python")
-    for variable, value in WRONG if arguments == ["info"] else WRONG[::3]:
+    # a process each: one has all values; each program and each command has both variables
+    turn = 3 * ((list(PROGRAMS).index(program) + ARGUMENTS.index(arguments)) % 2)
+    every = (program, arguments) == ("-m", ["info"])
+    for variable, value in WRONG if every else [WRONG[turn]]:
         done = in_environment([*PROGRAMS[program], *arguments], tmp_path, **{variable: value})
         assert done.returncode == 2
         assert done.stdout == ""

@@ -273,6 +273,7 @@ def test_reports(model, flock, tmp_path, capsys, monkeypatch):
         assert (f"report: {path}" in capsys.readouterr().out) != bool(options)
         assert "numbers its rows" not in path.read_text()
         assert "it numbers the rows" in path.read_text()
+    monkeypatch.setattr("csoftmax.evaluation.drawings.displays", lambda: None)  # seconds each
     shown: list[str] = []
     monkeypatch.setattr("webbrowser.open", lambda url: bool(shown.append(url)) or True)
     monkeypatch.setenv("DISPLAY", ":0")
