@@ -153,7 +153,7 @@ static void FN(block_loss)(const linear_job *job, ptrdiff_t first, ptrdiff_t row
             const ptrdiff_t at = model * classes * job->block + i;
             vec by = job->mask ? FN(mask_rows)(job, model, first + i, lanes, coef) : coef;
             vec of_rows = FN(row_loss)(job->loss, desk->S + at, job->block, classes, &a, by,
-                                       desk->G + at, job->block, 0);
+                                       desk->G + at, job->block, 0, 1);
             for (ptrdiff_t k = 0; k < lanes; k++)
                 desk->totals[model] += (double)of_rows[k] * (double)by[k];
         }

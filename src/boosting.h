@@ -20,13 +20,17 @@
 #undef Shares
 #define Shares FN(Shares)
 typedef struct {
-    vec m, sum, inverse; /* of the exponentials: the sum, and 1 / sum */
-    vec rest;            /* 1 - p of a class whose exponential is 1: exact, where it is nearly 0 */
+    vec m, p[3]; /* of the lifted exponentials: the sum, 1 / sum, and what counts as 0 below */
+    vec rest;    /* 1 - p of a class whose exponential is 1: exact, where it is nearly 0 */
     vec log_sum;
 } Shares;
 
+INLINE vec FN(share_or_0)(const Shares *s, vec e) {
+    return FN(quotient)(FN(keep)(~(e < s->p[2]), e), s->p[0], s->p[1]);
+}
+
 INLINE vec FN(other_share)(const Shares *s, vec e, vec p) {
-    return FN(select)(e == 1, s->rest, 1 - p);
+    return FN(select)(e == (real)LIFT, s->rest, 1 - p);
 }
 
 typedef float FN(floats) __attribute__((vector_size(4 * VEC_BYTES / sizeof(real))));
@@ -75,7 +79,7 @@ INLINE vec FN(soft_weights)(const real *z, ptrdiff_t sz, const real *e, ptrdiff_
             vec log_p = (FN(load)(z + (across ? c : j * sz)) - s->m) - s->log_sum, loss = u * log_p;
             if (gamma != 0) {
                 vec ej = FN(load)(e + (across ? c : j * se)), phi;
-                vec p = FN(quotient)(ej, s->sum, s->inverse);
+                vec p = FN(share_or_0)(s, ej);
                 loss *= FN(focus)(p, FN(other_share)(s, ej, p), log_p, gamma, &phi);
                 u *= phi;
             }
@@ -98,7 +102,7 @@ INLINE void FN(derivatives)(const real *e, ptrdiff_t se, ptrdiff_t n, const Shar
     const vec bend = by * (real)(job->curvature * job->scale), scale = FN(splat)((real)job->scale);
     for (ptrdiff_t j = 0; j < FN(all_steps)(n, across); j++) {
         const ptrdiff_t c = FN(class_of)(j, n, across), to = across ? c : j * sg;
-        vec ej = FN(load)(e + (across ? c : j * se)), p = FN(quotient)(ej, s->sum, s->inverse);
+        vec ej = FN(load)(e + (across ? c : j * se)), p = FN(share_or_0)(s, ej);
         vec gj = p * by;
         if (v) gj = (p * sum_v - FN(load)(v + (across ? c : j * sv))) * coef;
         vec hj = job->curvature != 0 ? p * FN(other_share)(s, ej, p) * bend
@@ -117,12 +121,14 @@ INLINE vec FN(boost)(const real *z, ptrdiff_t sz, ptrdiff_t n, const Aim *a, vec
     const real gamma = (real)job->gamma;
     Shares s = {.m = FN(strip_max)(z, sz, n, across)};
     const vec d_y = FN(at_target)(z, across ? 1 : sz, a->y, across) - s.m;
-    vec ties, others, sum_v, loss;
-    FN(exp_sums)(z, sz, g || gamma != 0 ? e : NULL, se, n, s.m, next, across, &ties, &others);
+    vec ties, others, low, sum_v, loss;
+    FN(exp_sums)(z, sz, g || gamma != 0 ? e : NULL, se, n, s.m, next, across, &ties, &others, &low);
     ties += s.m - s.m; /* a maximum of +-inf is NaN here */
-    s.sum = ties + others;
-    s.inverse = 1 / s.sum;
-    s.rest = ((ties - 1) + others) / s.sum;
+    const vec sum = ties + others;
+    s.p[0] = sum * (real)LIFT;
+    s.p[1] = 1 / s.p[0];
+    s.p[2] = s.p[0] * (real)(2 * LEAST_NORMAL);
+    s.rest = ((ties - 1) + others) / sum;
     if (job->losses || gamma != 0) s.log_sum = FN(vlog1p)((ties - 1) + others);
     coef *= (real)job->scale;
     if (!hard) {
@@ -130,8 +136,8 @@ INLINE vec FN(boost)(const real *z, ptrdiff_t sz, ptrdiff_t n, const Aim *a, vec
         if (g) FN(derivatives)(e, se, n, &s, v, sv, sum_v, coef, job, g, h, sg, across);
         return FN(keep)(FN(aimed)(a), loss);
     }
-    const vec u = FN(hard_weight)(a), e_y = FN(vexp)(d_y), log_p = d_y - s.log_sum;
-    const vec p_y = FN(quotient)(e_y, s.sum, s.inverse), q_y = FN(other_share)(&s, e_y, p_y);
+    const vec u = FN(hard_weight)(a), e_y = FN(vexp_lifted)(d_y), log_p = d_y - s.log_sum;
+    const vec p_y = FN(share_or_0)(&s, e_y), q_y = FN(other_share)(&s, e_y, p_y);
     sum_v = u;
     loss = u * (s.log_sum - d_y);
     if (gamma != 0) {

@@ -97,7 +97,7 @@ static void FN(layer_losses)(const layer_job *job, ptrdiff_t unit, real *scratch
             a.st = LANES;
         }
         vec losses = FN(row_loss)(CROSS_ENTROPY, s + k, STRIP, job->C, &a, coef,
-                                  job->dx || job->dw || job->dbias ? s + k : NULL, STRIP, 0);
+                                  job->dx || job->dw || job->dbias ? s + k : NULL, STRIP, 0, 1);
         for (ptrdiff_t l = 0; l < some; l++) job->losses[first + i + k + l] = losses[l];
     }
 }

@@ -42,7 +42,7 @@ static void FN(long_loss)(const loss_job *job, ptrdiff_t r, real *scratch) {
         Ahead next = {FN(row_ahead)(&job->z, inner, n, job->units, r + 1), NULL, NULL};
         if (g && !stream) next.out = FN(row_ahead)(&job->g, inner, n, job->units, r + 1);
         real *e = stream ? FN(beneath)(g, scratch) : g;
-        job->losses[r] = FN(cross_entropy)(z, V, n, &a, coef, e, V, g, V, next, 1, stream)[0];
+        job->losses[r] = FN(cross_entropy)(z, V, n, &a, coef, e, V, g, V, next, 1, stream, 0)[0];
         return;
     }
     if (g == z && !FN(is_hard)(&a)) { /* z is read again after g is written */
@@ -72,7 +72,8 @@ INLINE void FN(short_losses)(const loss_job *job, ptrdiff_t unit, real *scratch,
             a.t = t + k;
             a.st = width;
         }
-        vec losses = FN(row_loss)(job->loss, z + k, width, n, &a, coef, g ? g + k : NULL, width, 0);
+        vec losses =
+            FN(row_loss)(job->loss, z + k, width, n, &a, coef, g ? g + k : NULL, width, 0, 0);
         for (ptrdiff_t i = 0; i < some; i++) job->losses[r + k + i] = losses[i];
     }
     if (g)

@@ -78,40 +78,59 @@ INLINE void FN(soft_sums)(const real *z, ptrdiff_t sz, ptrdiff_t n, const Aim *a
     *sum_ud = FN(whole)(all_ud, across);
 }
 
-/* and their gradient */
+/* And their gradient: (e by - u) coef. What is so small that it is subnormal in it (`least`: see
+   rows.h) is formed as in `scaled`, or 0 in what is `summed`. */
+INLINE vec FN(soft_slope)(vec e, vec u, vec by, vec coef, vec least, int summed) {
+    const ivec tiny = (e < least) & (u == 0);
+    const vec g = (FN(keep)(~(e < least), e) * (real)(1 / LIFT) * by - u) * coef;
+    return summed ? g
+                  : FN(select)(tiny,
+                               FN(lowered)(FN(keep)(tiny, e) * (real)0x1p64 * (by * coef),
+                                           (real)(0x1p64 * LIFT)),
+                               g);
+}
 INLINE void FN(soft_gradient)(const real *e, ptrdiff_t se, ptrdiff_t n, const Aim *a, vec by,
-                              vec coef, real *g, ptrdiff_t sg, int across) {
+                              vec coef, real *g, ptrdiff_t sg, int across, int summed) {
+    const vec least = FN(least)(by * coef);
     vec last = FN(last)(e, n, across);
-    if (across) last = (last * by - FN(target_weight)(a, n - V, 1)) * coef;
+    if (across)
+        last = FN(soft_slope)(last, FN(target_weight)(a, n - V, 1), by, coef, least, summed);
     for (ptrdiff_t j = 0; j < FN(steps)(n, across); j++) {
         vec u = FN(target_weight)(a, across ? j * V : j, across);
-        FN(store)(g + j * sg, (FN(load)(e + j * se) * by - u) * coef);
+        FN(store)(g + j * sg, FN(soft_slope)(FN(load)(e + j * se), u, by, coef, least, summed));
     }
     if (across) FN(store)(g + n - V, last);
 }
 
 /* L = sum_c u_c (lse - z_c) = sum(u) log(sum) - sum(u d)        g = coef (p sum(u) - u)
-   e holds the exponentials meanwhile; it may be z or g. Of a hard target only its own term is
-   formed, so that -inf elsewhere is harmless; with other targets 0 * inf is NaN, as in PyTorch. So
-   is the gradient of a row without target whose scores hold a NaN; otherwise it is 0. */
+   e holds the exponentials (lifted: see exp.h) meanwhile; it may be z or g. What of g is subnormal
+   is 0 where it is `summed` over rows. Of a hard target only its own term is formed, so that -inf
+   elsewhere is harmless; with other targets 0 * inf is NaN, as in PyTorch. So is the gradient of a
+   row without target whose scores hold a NaN; otherwise it is 0. */
 INLINE vec FN(cross_entropy)(const real *z, ptrdiff_t sz, ptrdiff_t n, const Aim *a, vec coef,
                              real *e, ptrdiff_t se, real *g, ptrdiff_t sg, Ahead next, int across,
-                             int stream) {
+                             int stream, int summed) {
     const int hard = FN(is_hard)(a);
-    vec m = FN(strip_max)(z, sz, n, across), ties, others, U, ud;
+    vec m = FN(strip_max)(z, sz, n, across), ties, others, low, U, ud;
     vec d_y = FN(at_target)(z, across ? 1 : sz, a->y, across) - m;
     if (hard) {
         U = FN(hard_weight)(a);
         ud = U * d_y;
     } else
         FN(soft_sums)(z, sz, n, a, m, across, &U, &ud);
-    FN(exp_sums)(z, sz, g ? e : NULL, se, n, m, next, across, &ties, &others);
+    FN(exp_sums)(z, sz, g ? e : NULL, se, n, m, next, across, &ties, &others, &low);
     ties += m - m; /* a maximum of +-inf is NaN here */
     vec by = U / (ties + others), factor = by * coef;
-    if (g && !hard) FN(soft_gradient)(e, se, n, a, by, coef, g, sg, across);
+    vec p[] = {factor * (real)(1 / LIFT), factor, FN(least)(factor)};
+    if (g && !hard) FN(soft_gradient)(e, se, n, a, by, coef, g, sg, across, summed);
     if (g && hard) {
-        FN(finish)(FN(scaled), e, se, e, se, &factor, g, sg, n, across, stream);
-        FN(put_at_target)(g, across ? 1 : sg, a->y, (FN(vexp)(d_y) * by - U) * coef, across);
+        if (!FN(has_tiny)(low, factor))
+            FN(finish)(FN(scaled), e, se, e, se, p, g, sg, n, across, stream);
+        else if (summed)
+            FN(finish)(FN(scaled_or_0), e, se, e, se, p, g, sg, n, across, stream);
+        else
+            FN(finish)(FN(tiny_scaled), e, se, e, se, p, g, sg, n, across, stream);
+        FN(put_at_target)(g, across ? 1 : sg, a->y, (FN(vexp_or_0)(d_y) * by - U) * coef, across);
     }
     return FN(keep)(FN(aimed)(a), U * FN(vlog1p)((ties - 1) + others) - ud);
 }
@@ -175,12 +194,12 @@ INLINE vec FN(hinge)(const real *z, ptrdiff_t sz, ptrdiff_t n, const Aim *a, vec
     return loss;
 }
 
-/* of a strip of short rows; g may be z for the cross-entropy */
+/* of a strip; g may be z for the cross-entropy */
 INLINE vec FN(row_loss)(int loss, const real *z, ptrdiff_t sz, ptrdiff_t n, const Aim *a, vec coef,
-                        real *g, ptrdiff_t sg, int across) {
+                        real *g, ptrdiff_t sg, int across, int summed) {
     const Ahead none = {NULL, NULL, NULL};
     return loss == CROSS_ENTROPY
-               ? FN(cross_entropy)(z, sz, n, a, coef, g, sg, g, sg, none, across, 0)
+               ? FN(cross_entropy)(z, sz, n, a, coef, g, sg, g, sg, none, across, 0, summed)
                : FN(hinge)(z, sz, n, a, coef, g, sg, across);
 }
 

@@ -69,7 +69,10 @@ INLINE vec FN(strip_max)(const real *x, ptrdiff_t sx, ptrdiff_t n, int across) {
 }
 
 /* a / b by inverse = 1 / b: with FMA, one step of Newton's method corrects the product (1.17x at
-   200000 x 10, float32, Zen 5, one thread). */
+   200000 x 10, float32, Zen 5, one thread). What is left in that step is subnormal in one case of
+   8192, where a / b is LEAST_SHARE and a lifted. */
+#undef LEAST_SHARE
+#define LEAST_SHARE (LEAST_NORMAL * 8192)
 INLINE vec FN(quotient)(vec a, vec b, vec inverse) {
 #if defined(__FMA__)
     vec q = a * inverse;
@@ -80,20 +83,51 @@ INLINE vec FN(quotient)(vec a, vec b, vec inverse) {
 #endif
 }
 
+/* Whether a strip of lifted e, the least in each lane `low`, may have results that are subnormal
+   numbers, or have passed by such; and the least e for which neither it nor e factor is one. */
+INLINE vec FN(size)(vec x) { return FN(select)(x < 0, -x, x); }
+INLINE int FN(has_tiny)(vec low, vec factor) {
+    return FN(any)((low < (real)(LIFT * FAR)) | (FN(size)(factor) < (real)LITTLE));
+}
+INLINE vec FN(least)(vec factor) {
+    return FN(larger)(1 / FN(size)(factor), FN(splat)(1)) * (real)(2 * LEAST_NORMAL * LIFT);
+}
+
 /* ---- the last pass over a strip: out = f(a, b, p), for a and b of each score ---- */
 
+/* e / sum of lifted ones (see exp.h); p: sum, 1 / sum, and below what the quotient or a part of it
+   is subnormal, for strips that have such */
 INLINE vec FN(share)(vec e, vec unused, const vec *p) {
     (void)unused;
     return FN(quotient)(e, p[0], p[1]);
+}
+INLINE vec FN(tiny_share)(vec e, vec unused, const vec *p) {
+    const ivec tiny = e < p[2];
+    if (!FN(any)(tiny)) return FN(share)(e, unused, p);
+    const vec small = FN(lowered)(FN(keep)(tiny, e) * (real)0x1p64 / p[0], (real)0x1p64);
+    return FN(select)(tiny, small, FN(quotient)(FN(keep)(~tiny, e), p[0], p[1]));
 }
 INLINE vec FN(log_share)(vec x, vec unused, const vec *p) {
     (void)unused;
     return (x - p[0]) - p[1];
 }
 INLINE vec FN(back)(vec g, vec y, const vec *p) { return y * (g - p[0]); }
+/* e factor of a lifted e; p: factor / LIFT, the factor, `least`. The third form is for sums over
+   rows, in which a subnormal number counts for nothing. */
 INLINE vec FN(scaled)(vec e, vec unused, const vec *p) {
     (void)unused;
     return e * p[0];
+}
+INLINE vec FN(tiny_scaled)(vec e, vec unused, const vec *p) {
+    (void)unused;
+    const ivec tiny = e < p[2];
+    const vec small = FN(keep)(tiny, e) * (real)0x1p64 * p[1];
+    return FN(select)(tiny, FN(lowered)(small, (real)(0x1p64 * LIFT)),
+                      FN(keep)(~tiny, e) * (real)(1 / LIFT) * p[1]);
+}
+INLINE vec FN(scaled_or_0)(vec e, vec unused, const vec *p) {
+    (void)unused;
+    return FN(keep)(~(e < p[2]), e) * (real)(1 / LIFT) * p[1];
 }
 /* Past the caches (`stream`: see strips.h), whole cache lines are written without being read. */
 INLINE void FN(finish)(vec (*f)(vec, vec, const vec *), const real *a, ptrdiff_t sa, const real *b,
@@ -132,34 +166,40 @@ INLINE void FN(fetch)(Ahead next, ptrdiff_t j) {
     if (next.out) __builtin_prefetch(next.out + j * V, 1, 3);
 }
 
-/* e holds the exponentials meanwhile; it may be x or out. */
+/* e holds the exponentials (lifted: see exp.h) meanwhile; it may be x or out. */
 INLINE void FN(softmax)(const real *x, ptrdiff_t sx, real *e, ptrdiff_t se, real *out, ptrdiff_t so,
                         ptrdiff_t n, Ahead next, int across, int stream) {
     vec m = FN(strip_max)(x, sx, n, across);
-    vec last = FN(vexp)(FN(last)(x, n, across) - m);
+    vec last = FN(vexp_lifted)(FN(last)(x, n, across) - m);
+    vec low = across ? last : FN(splat)((real)LIFT);
     Sum total = {FN(keep)(FN(fresh)(n, across), last), {0}};
     for (ptrdiff_t begin = 0, end; begin < FN(steps)(n, across); begin = end) {
         vec chunk = {0};
         end = FN(chunk_end)(begin, n, across);
         for (ptrdiff_t j = begin; j < end; j++) {
-            vec ej = FN(vexp)(FN(load)(x + j * sx) - m);
+            vec ej = FN(vexp_lifted)(FN(load)(x + j * sx) - m);
             FN(store)(e + j * se, ej);
             FN(fetch)(next, j);
             chunk += ej;
+            low = FN(lesser)(low, ej);
         }
         FN(add)(&total, chunk);
     }
     if (across) FN(store)(e + n - V, last);
-    vec sum = FN(whole)(total, across), p[] = {sum, 1 / sum};
-    FN(finish)(FN(share), e, se, e, se, p, out, so, n, across, stream);
+    vec sum = FN(whole)(total, across), p[] = {sum, 1 / sum, sum * (real)LEAST_SHARE};
+    if (FN(has_tiny)(low, FN(splat)(1)))
+        FN(finish)(FN(tiny_share), e, se, e, se, p, out, so, n, across, stream);
+    else
+        FN(finish)(FN(share), e, se, e, se, p, out, so, n, across, stream);
 }
 
-/* Sums of e = exp(z - m), which are kept in e, if given. Scores that equal m are counted, so that
-   the others survive however small they are, and a maximum of +-inf is taken out of
-   exp(inf - inf). */
+/* Sums of e = exp(z - m), which are kept in e (lifted: see exp.h), if given; then `low` is the
+   least of each lane. Scores that equal m are counted, so that the others survive however small
+   they are, and a maximum of +-inf is taken out of exp(inf - inf). */
 INLINE void FN(exp_sums)(const real *z, ptrdiff_t sz, real *e, ptrdiff_t se, ptrdiff_t n, vec m,
-                         Ahead next, int across, vec *ties, vec *others) {
-    vec last_z = FN(last)(z, n, across), last = FN(vexp)(last_z - m);
+                         Ahead next, int across, vec *ties, vec *others, vec *low) {
+    vec last_z = FN(last)(z, n, across), last = FN(vexp_lifted)(last_z - m);
+    vec lowest = across ? last : FN(splat)((real)LIFT);
     ivec fresh = FN(fresh)(n, across);
     Sum all_ties = {FN(keep)(fresh & (last_z == m), FN(splat)(1)), {0}};
     Sum all_others = {FN(keep)(fresh & (last_z != m), last), {0}};
@@ -167,8 +207,11 @@ INLINE void FN(exp_sums)(const real *z, ptrdiff_t sz, real *e, ptrdiff_t se, ptr
         vec some_ties = {0}, some_others = {0};
         end = FN(chunk_end)(begin, n, across);
         for (ptrdiff_t j = begin; j < end; j++) {
-            vec zj = FN(load)(z + j * sz), ej = FN(vexp)(zj - m);
-            if (e) FN(store)(e + j * se, ej);
+            vec zj = FN(load)(z + j * sz), ej = FN(vexp_lifted)(zj - m);
+            if (e) {
+                FN(store)(e + j * se, ej);
+                lowest = FN(lesser)(lowest, ej);
+            }
             FN(fetch)(next, j);
             some_ties += FN(keep)(zj == m, FN(splat)(1));
             some_others += FN(keep)(zj != m, ej);
@@ -177,22 +220,23 @@ INLINE void FN(exp_sums)(const real *z, ptrdiff_t sz, real *e, ptrdiff_t se, ptr
         FN(add)(&all_others, some_others);
     }
     if (e && across) FN(store)(e + n - V, last);
+    *low = lowest;
     *ties = FN(whole)(all_ties, across);
-    *others = FN(whole)(all_others, across);
+    *others = FN(lowered)(FN(whole)(all_others, across), (real)LIFT);
 }
 
 INLINE void FN(log_softmax)(const real *x, ptrdiff_t sx, real *out, ptrdiff_t so, ptrdiff_t n,
                             Ahead next, int across, int stream) {
-    vec m = FN(strip_max)(x, sx, n, across), ties, others;
-    FN(exp_sums)(x, sx, NULL, 0, n, m, next, across, &ties, &others);
+    vec m = FN(strip_max)(x, sx, n, across), ties, others, low;
+    FN(exp_sums)(x, sx, NULL, 0, n, m, next, across, &ties, &others, &low);
     const vec p[] = {m, FN(vlog1p)((ties - 1) + others)};
     FN(finish)(FN(log_share), x, sx, x, sx, p, out, so, n, across, stream);
 }
 
 INLINE void FN(logsumexp)(const real *x, ptrdiff_t sx, real *out, ptrdiff_t n, Ahead next,
                           int across) {
-    vec m = FN(strip_max)(x, sx, n, across), ties, others;
-    FN(exp_sums)(x, sx, NULL, 0, n, m, next, across, &ties, &others);
+    vec m = FN(strip_max)(x, sx, n, across), ties, others, low;
+    FN(exp_sums)(x, sx, NULL, 0, n, m, next, across, &ties, &others, &low);
     vec lse = m + FN(vlog1p)((ties - 1) + others);
     if (across)
         *out = lse[0];

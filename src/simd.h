@@ -148,25 +148,29 @@ INLINE int FN(any)(ivec mask) {
 #endif
 }
 
-/* The larger of two; b, if either is NaN. Compilers do not find the processor's own instruction,
-   which does just that, from select(a > b, a, b). */
-INLINE vec FN(larger)(vec a, vec b) {
+/* The larger and the lesser of two; b, if either is NaN. Compilers do not find the processor's own
+   instructions, which do just that, from select(a > b, a, b). */
+#undef EXTREME
 #if defined(__AVX512F__) && IS_DOUBLE
-    return (vec)_mm512_max_pd((__m512d)a, (__m512d)b);
+#define EXTREME(op, a, b) ((vec)_mm512_##op##_pd((__m512d)(a), (__m512d)(b)))
 #elif defined(__AVX512F__)
-    return (vec)_mm512_max_ps((__m512)a, (__m512)b);
+#define EXTREME(op, a, b) ((vec)_mm512_##op##_ps((__m512)(a), (__m512)(b)))
 #elif defined(__AVX__) && IS_DOUBLE
-    return (vec)_mm256_max_pd((__m256d)a, (__m256d)b);
+#define EXTREME(op, a, b) ((vec)_mm256_##op##_pd((__m256d)(a), (__m256d)(b)))
 #elif defined(__AVX__)
-    return (vec)_mm256_max_ps((__m256)a, (__m256)b);
+#define EXTREME(op, a, b) ((vec)_mm256_##op##_ps((__m256)(a), (__m256)(b)))
 #elif defined(__SSE2__) && IS_DOUBLE
-    return (vec)_mm_max_pd((__m128d)a, (__m128d)b);
+#define EXTREME(op, a, b) ((vec)_mm_##op##_pd((__m128d)(a), (__m128d)(b)))
 #elif defined(__SSE2__)
-    return (vec)_mm_max_ps((__m128)a, (__m128)b);
-#else
-    return FN(select)(a > b, a, b);
+#define EXTREME(op, a, b) ((vec)_mm_##op##_ps((__m128)(a), (__m128)(b)))
 #endif
-}
+#ifdef EXTREME
+INLINE vec FN(larger)(vec a, vec b) { return EXTREME(max, a, b); }
+INLINE vec FN(lesser)(vec a, vec b) { return EXTREME(min, a, b); }
+#else
+INLINE vec FN(larger)(vec a, vec b) { return FN(select)(a > b, a, b); }
+INLINE vec FN(lesser)(vec a, vec b) { return FN(select)(a < b, a, b); }
+#endif
 
 /* Two vectors in, one out, its lanes by their index among those of both. */
 #ifndef SHUFFLE

@@ -270,7 +270,7 @@ static void FN(group_losses)(const stack_job *job, const Group *g, const StackDe
                 const cube scores = {desk->S + m * C, {g->lds, 1, 0}, NULL};
                 FN(pack)(&scores, 1, C, i, lanes, desk->strip, V);
                 vec of_rows =
-                    FN(row_loss)(one->loss, desk->strip, V, C, &a, coef, desk->strip, V, 0);
+                    FN(row_loss)(one->loss, desk->strip, V, C, &a, coef, desk->strip, V, 0, 1);
                 FN(unpack)(desk->strip, V, 1, C, i, lanes, &scores, 0);
                 for (ptrdiff_t k = 0; k < lanes; k++)
                     totals[m] += (double)of_rows[k] * (double)coef[k];

@@ -138,7 +138,7 @@ static void FN(keep_loss)(const linear_job *job, ptrdiff_t i, real *s, double *l
         const vec by = job->mask ? FN(mask_rows)(job, model, i, 1, coef) : coef;
         const vec all = FN(splat)(by[0]);
         losses[model] =
-            (double)FN(row_loss)(job->loss, s, V, classes, &a, all, s, V, 1)[0] * (double)by[0];
+            (double)FN(row_loss)(job->loss, s, V, classes, &a, all, s, V, 1, 1)[0] * (double)by[0];
     }
 }
 

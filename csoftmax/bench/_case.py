@@ -8,6 +8,8 @@ from csoftmax.bench._peers import Run
 
 Shape = tuple[int, ...]
 
+SURE = 30.0  # a spread of scores for which many probabilities are subnormal in float32
+
 
 @dataclass
 class Case:

@@ -12,6 +12,7 @@ from csoftmax.bench._linear_cases import (
     pixels_loss,
     probabilities,
     softmax_loss,
+    sure_softmax_loss,
     svm_loss,
     top_k,
     training,
@@ -22,6 +23,8 @@ from csoftmax.bench._logit_cases import (
     logsumexp,
     softmax,
     softmax_of_columns,
+    sure_cross_entropy,
+    sure_softmax,
     weighted_logsumexp,
 )
 
@@ -72,10 +75,12 @@ JOBS = (
     Job("softmax_loss", (10000, 4096, 10), SINGLE, softmax_loss, {}),
     Job("softmax_loss", MNIST, SINGLE, softmax_loss, _limits(0.75, 0.68), True),
     Job("softmax_loss", MNIST, DOUBLE, softmax_loss, _limits(0.75, 0.68)),
+    Job("softmax_loss, sure", MNIST, SINGLE, sure_softmax_loss, _limits(0.75, 0.68)),
     Job("softmax_loss", (200000, 54, 7), SINGLE, softmax_loss, _limits(0.4, 0.35), True),
     Job("softmax_loss", (200000, 54, 7), DOUBLE, softmax_loss, _limits(0.4, 0.35)),
     # MB: less than the array of 20000 x 1000 would take
     Job("softmax_loss", WIDE, SINGLE, softmax_loss, _limits(0.85, 0.75, MB=80)),
+    Job("softmax_loss, sure", WIDE, SINGLE, sure_softmax_loss, _limits(0.85, 0.75)),
     Job("softmax_loss", WIDE, DOUBLE, softmax_loss, _limits(0.85, 0.75, MB=160)),
     Job("softmax_loss", (100000, 100, 100), SINGLE, softmax_loss, _limits(0.7, 0.65)),
     # MB: W and 64
@@ -90,6 +95,7 @@ JOBS = (
     Job("top 5 of a linear model", WIDE, SINGLE, top_k, {"numpy": 1.5}),
     Job("top 5 of a linear model", WORDS, SINGLE, top_k, {"numpy": 1.5}),
     Job("softmax out=", MANY, SINGLE, softmax, {"scipy": 14, "torch": 9, "jax": 2.5}, True),
+    Job("softmax out=, sure", MANY, SINGLE, sure_softmax, {}),
     Job("softmax out=", MANY, DOUBLE, softmax, {"scipy": 8, "torch": 5}, True),
     Job("softmax out=", ROWS, SINGLE, softmax, {"scipy": 9, "torch": 1.2}, True),
     Job("softmax out=", VOCABULARY, SINGLE, softmax, {"torch": 2.5}),
@@ -111,6 +117,7 @@ JOBS = (
         {"numpy": 8, "torch": 8, "jax": 2.5},
         True,
     ),
+    Job("cross_entropy_with_grad out=, sure", MANY, SINGLE, sure_cross_entropy, {}),
     Job("cross_entropy_with_grad out=", ROWS, SINGLE, cross_entropy, {"numpy": 5, "torch": 8}),
     Job("softmax_objective", MANY, SINGLE, boosting, {"numpy": 2.5}),
 )

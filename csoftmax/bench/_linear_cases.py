@@ -9,7 +9,7 @@ import numpy as np
 
 import csoftmax
 from csoftmax import reference
-from csoftmax.bench._case import Case, Shape, tolerance
+from csoftmax.bench._case import SURE, Case, Shape, tolerance
 from csoftmax.bench._peers import (
     Array,
     Run,
@@ -47,9 +47,12 @@ def _costs(W: Array, X: Array, y: Array) -> dict[str, Any]:
     }
 
 
-def softmax_loss(shape: Shape, dtype: str) -> Case:
-    """Loss and gradient of a linear model."""
+def softmax_loss(shape: Shape, dtype: str, spread: float | None = None) -> Case:
+    """Loss and gradient of a linear model, with this spread of scores."""
     W, X, y = _data(shape, dtype)
+    if spread is not None:
+        W *= spread / (X[:100] @ W).std()
+        y = (X @ W).argmax(axis=1)  # of others NumPy's loss is infinite
     out = np.empty_like(W)
     return Case(
         present(
@@ -62,6 +65,11 @@ def softmax_loss(shape: Shape, dtype: str) -> Case:
         lambda: reference.softmax_loss(W, X, y),
         **_costs(W, X, y),
     )
+
+
+def sure_softmax_loss(shape: Shape, dtype: str) -> Case:
+    """The same of a model that is sure."""
+    return softmax_loss(shape, dtype, SURE)
 
 
 def pixels_loss(shape: Shape, dtype: str) -> Case:

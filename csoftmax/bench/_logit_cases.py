@@ -8,7 +8,7 @@ import numpy as np
 
 import csoftmax
 from csoftmax import reference
-from csoftmax.bench._case import Case, Shape, tolerance
+from csoftmax.bench._case import SURE, Case, Shape, tolerance
 from csoftmax.bench._peers import (
     Array,
     jax_cross_entropy,
@@ -22,17 +22,17 @@ from csoftmax.bench._peers import (
 from csoftmax.boosting import softmax_objective
 
 
-def _logits(shape: Shape, dtype: str) -> tuple[Array, Array]:
+def _logits(shape: Shape, dtype: str, spread: float = 3.0) -> tuple[Array, Array]:
     """Logits, and an array for as many results."""
     real: Any = dtype
     x = np.random.default_rng(0).standard_normal(shape, dtype=real)
-    x *= 3
+    x *= spread
     return x, np.empty_like(x)
 
 
-def softmax(shape: Shape, dtype: str, axis: int = 1) -> Case:
+def softmax(shape: Shape, dtype: str, axis: int = 1, spread: float = 3.0) -> Case:
     """Softmax into an array that is there (SciPy has no out=)."""
-    x, out = _logits(shape, dtype)
+    x, out = _logits(shape, dtype, spread)
     scipy, torch = optional("scipy.special"), optional("torch")
     into = torch and torch.from_numpy(np.empty_like(x))
     return Case(
@@ -51,6 +51,11 @@ def softmax(shape: Shape, dtype: str, axis: int = 1) -> Case:
 def softmax_of_columns(shape: Shape, dtype: str) -> Case:
     """Softmax over the first axis."""
     return softmax(shape, dtype, axis=0)
+
+
+def sure_softmax(shape: Shape, dtype: str) -> Case:
+    """Softmax of a model that is sure."""
+    return softmax(shape, dtype, spread=SURE)
 
 
 def logsumexp(shape: Shape, dtype: str) -> Case:
@@ -103,10 +108,11 @@ def boosting(shape: Shape, dtype: str) -> Case:
     )
 
 
-def cross_entropy(shape: Shape, dtype: str) -> Case:
+def cross_entropy(shape: Shape, dtype: str, spread: float = 3.0) -> Case:
     """Loss on logits and its gradient, ours into an array that is there."""
-    z, out = _logits(shape, dtype)
+    z, out = _logits(shape, dtype, spread)
     y = np.random.default_rng(1).integers(0, shape[1], shape[0])
+    y = z.argmax(axis=1) if spread == SURE else y  # of others NumPy's loss is infinite
 
     def numpy() -> tuple[Any, Array]:
         p = z - z.max(axis=1, keepdims=True)
@@ -123,3 +129,8 @@ def cross_entropy(shape: Shape, dtype: str) -> Case:
         tolerance(dtype, 1e-5),
         2 * z.nbytes + y.nbytes,
     )
+
+
+def sure_cross_entropy(shape: Shape, dtype: str) -> Case:
+    """The same of a model that is sure."""
+    return cross_entropy(shape, dtype, SURE)
