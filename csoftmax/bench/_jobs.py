@@ -80,7 +80,6 @@ JOBS = (
     Job("softmax_loss", (200000, 54, 7), DOUBLE, softmax_loss, _limits(0.4, 0.35)),
     # MB: less than the array of 20000 x 1000 would take
     Job("softmax_loss", WIDE, SINGLE, softmax_loss, _limits(0.85, 0.75, MB=80)),
-    Job("softmax_loss, sure", WIDE, SINGLE, sure_softmax_loss, _limits(0.85, 0.75)),
     Job("softmax_loss", WIDE, DOUBLE, softmax_loss, _limits(0.85, 0.75, MB=160)),
     Job("softmax_loss", (100000, 100, 100), SINGLE, softmax_loss, _limits(0.7, 0.65)),
     # MB: W and 64
