@@ -128,7 +128,7 @@ def test_on_dask(tmp_path):
 
 
 def test_a_model_of_dask_where_dask_is_missing(tmp_path, monkeypatch):
-    pytest.importorskip("dask.array")
+    pytest.importorskip("distributed")
     from csoftmax.dask import SoftmaxClassifier as Lazy
 
     save_model(Lazy(C=0.5).fit(IRIS, SPECIES), tmp_path / "lazy")
