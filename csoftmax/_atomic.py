@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 from typing import IO
+
+# Windows refuses to rename what another program has open, be it for a moment: to look for viruses,
+# to index or synchronise it.
+_WAITS = tuple(0.01 * 2**k for k in range(7)) if sys.platform == "win32" else ()  # 1.3 seconds
+
+
+def patient(rename: Callable[[Path], object], place: Path) -> None:
+    """Call a path's rename or replace, on Windows again where another program is in the way."""
+    for wait in _WAITS:
+        try:
+            rename(place)
+        except PermissionError:
+            time.sleep(wait)
+        else:
+            return
+    rename(place)
 
 
 @contextmanager
@@ -26,7 +44,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(place)
+        patient(temporary.replace, place)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

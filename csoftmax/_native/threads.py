@@ -8,6 +8,7 @@ it, so that such a child computes with one thread.
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import sys
@@ -29,10 +30,22 @@ NS_PER_SPARSE_TERM = 0.2
 def _affinity() -> int:
     """Return the number of processors that this process may run on."""
     if sys.version_info >= (3, 13):
-        return os.process_cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        count = os.process_cpu_count() or 1
+    elif hasattr(os, "sched_getaffinity"):
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count() or 1
+    if sys.platform == "win32":
+        # Python does not ask there. A bit for each processor of one group of up to 64; what may run
+        # in all groups has the system's.
+        own, system = ctypes.c_size_t(), ctypes.c_size_t()
+        this_process = ctypes.c_void_p(-1)
+        ctypes.windll.kernel32.GetProcessAffinityMask(
+            this_process, ctypes.byref(own), ctypes.byref(system)
+        )
+        if own.value != system.value:
+            count = min(count, own.value.bit_count())
+    return count
 
 
 def _quota(root: str = "/sys/fs/cgroup", own: str = "/proc/self/cgroup") -> float:

@@ -9,6 +9,7 @@ completes it, where that is installed.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 import warnings
@@ -66,8 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     name = "csoftmax"
     if sys.platform == "win32" and isinstance(sys.stdout, TextIOWrapper):
-        # In a file or a pipe, too, where Windows' own code page lacks most letters.
-        sys.stdout.reconfigure(encoding="utf-8")
+        # In a file or a pipe, too, where Windows' own code page lacks most letters, and line ends
+        # would change within a column's text.
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     try:
         arguments = _parser().parse_args(argv)
         name = f"csoftmax {arguments.command}"
@@ -78,14 +80,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"\n{name}: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (head, less) has gone: nothing is left to say, not even while Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
     except (ValueError, OSError, ImportError) as error:
-        _say(f"{name}: error", error)
+        if not _reader_has_gone(error):
+            _say(f"{name}: error", error)
+        _give_up_output()
         return FAILED
     return 0
+
+
+def _reader_has_gone(error: Exception) -> bool:
+    """Whether what reads stdout (head, less) has ended, of which nothing is to be said."""
+    if sys.platform == "win32" and isinstance(error, OSError):
+        # It has no number of its own there; an argument that is invalid would be a file's name.
+        return error.errno in (errno.EPIPE, errno.EINVAL) and error.filename is None
+    return isinstance(error, BrokenPipeError)
+
+
+def _give_up_output() -> None:
+    """Have Python not fail once more, at its end, to write what could not be written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(what: str, message: Any) -> None:

@@ -170,7 +170,8 @@ def train_many(
     run, stopped = Run(stack, n_steps, validation, sample), False
     with interrupts() as asked, bar(n_steps, len(settings), show=progress) as move:
         while run.steps < n_steps and not stopped:
-            losses = run.step(random.randint(0, rows.shape[0], batch_size))
+            drawn = random.randint(0, rows.shape[0], batch_size)  # on Windows 32 bits each
+            losses = run.step(drawn.astype(np.int64, copy=False))
             if run.steps in rungs:
                 run.drop(rungs[run.steps])
             elif run.steps % every == 0:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from csoftmax._atomic import patient
 from csoftmax._native.checks import is_sparse
 from csoftmax.sources.mapped import Mapped
 from csoftmax.sources.protocol import Array, Block, Source
@@ -154,7 +155,7 @@ class Kept:
             finally:
                 writing.file.close()
             try:
-                os.rename(temporary, self._folder)
+                patient(temporary.rename, self._folder)
             except OSError:  # another process was faster
                 if not self._folder.exists():
                     raise

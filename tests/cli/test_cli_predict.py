@@ -151,7 +151,7 @@ def test_columns_that_are_not_as_in_the_training(model, flock, tmp_path, capsys,
     [
         (["--top", 4], "--top is 4, but the model has 3 classes"),
         (["--out", "x.xlsx"], "--out is 'x.xlsx': wanted a name that ends in"),
-        (["--out", "no/x.csv"], "--out is 'no/x.csv', but there is no folder 'no'"),
+        (["--out", "no/x.csv"], f"--out is {str(Path('no/x.csv'))!r}, but there is no folder"),
         (["--out", "x.csv", "--json"], "--json is for stdout"),
     ],
 )

@@ -68,12 +68,11 @@ def make_special(path, kind):
         path.mkdir()
 
 
-KINDS = ["FIFO", "socket", "device", "folder"]
 POSIX = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX has these")
+OF_POSIX = [pytest.param(kind, marks=POSIX) for kind in ("FIFO", "socket", "device")]
 
 
-@POSIX
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["folder", *OF_POSIX])
 @pytest.mark.parametrize("reader", FILE_READERS)
 def test_special_files_are_refused_unopened(tmp_path, monkeypatch, kind, reader):
     if kind == "folder" and reader not in (load_idx, load_npz, read_cifar10_batch):
@@ -82,6 +81,12 @@ def test_special_files_are_refused_unopened(tmp_path, monkeypatch, kind, reader)
     make_special(tmp_path / "x", kind)
     with raises_naming("x", f" is a {kind}, not a file: wanted"):
         reader("x")
+
+
+@pytest.mark.parametrize("reader", FILE_READERS)
+def test_the_device_that_every_system_has(reader):
+    with raises_naming(os.devnull, " is a device, not a file: wanted"):
+        reader(os.devnull)
 
 
 IN_FOLDERS = {
@@ -99,8 +104,7 @@ IN_FOLDERS = {
 }
 
 
-@POSIX
-@pytest.mark.parametrize("kind", KINDS[:3])
+@pytest.mark.parametrize("kind", OF_POSIX)
 @pytest.mark.parametrize("name", IN_FOLDERS)
 def test_special_files_in_folders(tmp_path, monkeypatch, kind, name):
     monkeypatch.chdir(tmp_path)
@@ -269,15 +273,16 @@ def test_a_tar_with_an_extended_header_of_digits(tmp_path):
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOMEM])
 def test_a_disk_that_fails_stays_an_os_error_and_names_the_file(number):
-    with (
-        pytest.raises(OSError, match=r"'a\.npz'") as raised,
-        _files.reading("a.npz", "an npz file"),
-    ):
+    error, message = OSError, r"'a\.npz'"
+    if sys.platform == "win32" and number == errno.ENOMEM:  # of a map longer than its file, too
+        error, message = ValueError, r"^a\.npz is cut short or damaged .*: wanted an npz file"
+    with pytest.raises(error, match=message) as raised, _files.reading("a.npz", "an npz file"):
         raise OSError(number, os.strerror(number))
-    assert raised.value.errno == number
+    assert error is ValueError or raised.value.errno == number
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all")
+@pytest.mark.skipif(os.name == "nt", reason="chmod takes no reading away on Windows")
+@pytest.mark.skipif(getattr(os, "geteuid", int)() == 0, reason="root may read all")
 @pytest.mark.parametrize("reader", FILE_READERS)
 def test_a_file_that_may_not_be_read(tmp_path, reader):
     path = tmp_path / "train-images-idx3-ubyte"

@@ -122,14 +122,14 @@ def hostile_pickles(marker):
     return found
 
 
-HOSTILE = hostile_pickles(Path("marker"))  # titles; the test makes those for its own folder
+MARKER = Path("marker")  # in the current folder, whose name may hold anything
+HOSTILE = hostile_pickles(MARKER)
 
 
 @pytest.mark.parametrize("title", HOSTILE)
 def test_hostile_pickle_is_refused_and_runs_nothing(tmp_path, monkeypatch, title):
-    monkeypatch.chdir(tmp_path)  # where a relative side effect would show
-    marker = tmp_path / "marker"
-    data, message = hostile_pickles(marker)[title]
+    monkeypatch.chdir(tmp_path)  # where a side effect would show
+    data, message = HOSTILE[title]
     path = tmp_path / "data_batch_1"
     path.write_bytes(data)
     before = set(sys.modules)
@@ -140,13 +140,13 @@ def test_hostile_pickle_is_refused_and_runs_nothing(tmp_path, monkeypatch, title
     assert set(sys.modules) - before <= {"numpy.testing"}  # nothing imported on its word
 
 
-def test_the_hostile_pickles_do_bite(tmp_path):
-    marker = tmp_path / "marker"
+def test_the_hostile_pickles_do_bite(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     for title in ("os.system 2", "exec 4", "protocol 0", "runstring"):
-        data = hostile_pickles(marker)[title][0].replace(b"\x80\x00", b"")
+        data = HOSTILE[title][0].replace(b"\x80\x00", b"")
         pickle.loads(data)
-        assert marker.exists(), title
-        marker.unlink()
+        assert MARKER.exists(), title
+        MARKER.unlink()
 
 
 MINUS_1 = b"J\xff\xff\xff\xff"

@@ -139,6 +139,7 @@ def test_killed_in_the_middle_of_a_write(run_python: Any, tmp_path: Path) -> Non
 
 
 def test_files_that_may_not_grow(run_python: Any, tmp_path: Path) -> None:
+    pytest.importorskip("resource", reason="needs limits of files")
     run_python(SETUP + FULL.replace("FILL", "limit"), tmp_path)
 
 

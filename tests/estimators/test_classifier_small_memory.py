@@ -15,6 +15,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks/small_memory.py"
 SMALL = ["--memory", "240e6", "--width", "1024", "--block", "4e6"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs control groups")
 def test_three_times_the_memory(tmp_path):
     done = subprocess.run(
         [sys.executable, "-P", SCRIPT, *SMALL, "--folder", tmp_path],

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builds import needs_pipes
 from model_files import MODEL_KEY, model_file, packed, parts_of, unpacked
 
 from csoftmax import load_model
@@ -338,7 +339,7 @@ def test_what_is_no_file(tmp_path):
         load_model(tmp_path)
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+@needs_pipes
 def test_a_pipe(tmp_path):
     os.mkfifo(tmp_path / "pipe")  # which would be waited for
     with pytest.raises(ValueError, match=r"is a FIFO, not a file"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,7 @@ def test_on_dask(tmp_path):
 
 
 def test_a_model_of_dask_where_dask_is_missing(tmp_path, monkeypatch):
-    pytest.importorskip("dask.array")
+    pytest.importorskip("distributed")
     from csoftmax.dask import SoftmaxClassifier as Lazy
 
     save_model(Lazy(C=0.5).fit(IRIS, SPECIES), tmp_path / "lazy")
@@ -239,6 +240,20 @@ def test_a_failure_leaves_the_file_that_was_there(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         save_model(SoftmaxClassifier(C=2).fit(IRIS, SPECIES), path)
     assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["model"]
+
+
+def test_a_file_that_another_program_reads_for_a_moment(tmp_path):
+    """A virus scanner, for one: Windows then does not let it be replaced."""
+    path = tmp_path / "model"
+    save_model(SoftmaxClassifier().fit(IRIS, SPECIES), path)
+    model = SoftmaxClassifier(C=2).fit(IRIS, SPECIES)
+    reader = path.open("rb")
+    end = threading.Timer(0.2, reader.close)
+    end.start()
+    save_model(model, path)
+    end.join()
+    assert same(load_model(path).coef_, model.coef_)
     assert os.listdir(tmp_path) == ["model"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -124,9 +124,12 @@ def test_bad_omp_num_threads_is_ignored_with_a_warning(run_python, text):
 
 
 @needs_threads
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs sched_setaffinity")
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has no affinity")
 def test_affinity(run_python):
     pin = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+    if sys.platform == "win32":
+        pin = "import ctypes; this = ctypes.c_void_p(-1)\n"
+        pin += "ctypes.windll.kernel32.SetProcessAffinityMask(this, ctypes.c_size_t(1))\n"
     assert int(run_python(pin + DEFAULT).stdout) == 1
 
 

@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("jinja2", reason="the HTML report needs Jinja2")
 pytest.importorskip("matplotlib", reason="the page's drawings need matplotlib")
+pytest.importorskip("fcntl", reason="Chromium is spoken to over POSIX's descriptors")
 
 import chromium
 

@@ -86,6 +86,22 @@ def test_random_state_goes_on(data):
     assert np.random.get_state()[1].tolist() == global_state
 
 
+def test_draws_of_32_bits(data):
+    """Those that NumPy makes where C's long has no more."""
+
+    class Narrow(np.random.RandomState):
+        def randint(self, *bounds: int) -> Any:
+            return super().randint(*bounds).astype(np.int32)
+
+    X, y = data[:2]
+    one, other = (
+        train_many(X, y, RATES, n_steps=5, random_state=kind(3))
+        for kind in (Narrow, np.random.RandomState)
+    )
+    for narrow, wide in zip(one, other, strict=True):
+        np.testing.assert_array_equal(narrow.W, wide.W)
+
+
 def test_what_is_given_stays_as_it_was(data):
     before = [part.copy() for part in data]
     train(data, shift=np.ones(3), scale=np.ones(3), fit_bias=True)

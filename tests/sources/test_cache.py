@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -176,8 +177,9 @@ def test_a_full_disk(folder, X, monkeypatch):
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("csoftmax.sources.cache.open", lambda *_: Full(), raising=False)
-    with pytest.raises(OSError, match=rf"No space left on device: '{re.escape(str(folder))}"):
+    with pytest.raises(OSError, match="No space left on device: ") as raised:
         list(source_of(cached(Decoder(X), folder)).blocks())
+    assert Path(raised.value.filename).parent == folder
     assert left(folder) == []
 
 

@@ -205,7 +205,7 @@ def test_zarr(tmp_path, X, check):
     array = zarr.open(str(tmp_path / "a.zarr"), mode="w", shape=X.shape, chunks=(10, 3), dtype="f4")
     array[:] = X
     source = source_of(array)
-    assert source.name == f"X (the zarr.Array file://{tmp_path / 'a.zarr'})"
+    assert source.name == f"X (the zarr.Array file://{(tmp_path / 'a.zarr').as_posix()})"
     assert check(source, X)[0] == 30
     np.testing.assert_array_equal(source.take(SOME), X[SOME])
 

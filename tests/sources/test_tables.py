@@ -259,9 +259,8 @@ def test_a_file_that_changes_between_passes(tmp_path):
     source = source_of(path)
     list(source.blocks())
     os.truncate(path, 400)
-    with pytest.raises(
-        ValueError, match=rf"^the file {re.escape(str(path))} has 400 bytes, where it"
-    ):
+    name = re.escape(path.as_posix())  # as Arrow writes it on every system
+    with pytest.raises(ValueError, match=f"^the file {name} has 400 bytes, where it"):
         list(source.blocks())
 
 

@@ -48,7 +48,7 @@ def test_texts_of_many_kinds(text, options, tmp_path):
 
 
 def test_line_ends_and_separators_within_quotes(tmp_path):
-    (tmp_path / "a.csv").write_text('a,b\n"1,5","two\nlines"\n2,"say ""no"""\n')
+    (tmp_path / "a.csv").write_bytes(b'a,b\n"1,5","two\nlines"\n2,"say ""no"""\n')
     found = columns(tmp_path / "a.csv")
     assert found == {"a": ["1,5", "2"], "b": ["two\nlines", 'say "no"']}
 

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from csoftmax._atomic import replacing
+from csoftmax._atomic import patient, replacing
 from csoftmax.cli import arguments as readers
 from csoftmax.cli import results
 from csoftmax.cli.command import Command
@@ -243,7 +243,7 @@ def _draft(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=".worksheet-", dir=path) as draft:
         yield Path(draft)
         for file in sorted(Path(draft).iterdir()):  # worksheet.txt last
-            file.replace(path / file.name)
+            patient(file.replace, path / file.name)
 
 
 COMMAND = Command(
