@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import IO
@@ -14,15 +15,20 @@ from typing import IO
 def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """A file to write, which takes the place of `path` when it is whole and on the disk.
 
-    Until then, and whatever is raised, there is what was there before. A link stays one. Killed
-    meanwhile, the process leaves a file PATH.*.tmp.
+    Until then, and whatever is raised, there is what was there before. A link stays one, and who
+    may read and write a file stays as it was. Killed meanwhile, the process leaves a file
+    PATH.*.tmp.
     """
     place = Path(os.path.realpath(path))
     if not place.parent.is_dir():
         raise FileNotFoundError(f"{place} cannot be written: {place.parent} is no folder")
+    if place.is_dir():
+        raise IsADirectoryError(f"{place} cannot be written: it is a folder")
     temporary = place.with_name(f"{place.name}.{token_hex(4)}.tmp")
     try:
         with temporary.open("xb") as file:
+            with suppress(FileNotFoundError):
+                temporary.chmod(stat.S_IMODE(place.stat().st_mode))
             yield file
             file.flush()
             os.fsync(file.fileno())
