@@ -218,7 +218,7 @@ def test_attributes_that_no_file_can_hold(tmp_path):
         (ValueError, {"coef_": np.ones((3, 4), int)}, "coef_ is int64 of shape (3, 4), not"),
         (ValueError, {"coef_": np.ones((3, 4), np.float32)}, "intercept_ is not"),
         (ValueError, {"classes_": np.array([0, 2, 1])}, "1) after np.int64(2), not in order"),
-        (ValueError, {"classes_": np.array([0, 1, "NaT"], "M8[s]")}, "classes_ has np.datetime64('NaT',"),
+        (ValueError, {"classes_": np.array([0, 1, "NaT"], "M8[s]")}, "not in order"),
         (TypeError, {"classes_": np.arange(3).astype("M8[2D]")}, "classes_ has dtype datetime64["),
         (ValueError, {"classes_": np.arange(2)}, "not float32 or float64 of shape (1, 4)"),
         (ValueError, {"note_": 3}, "note_ is nothing that such a model has"),
