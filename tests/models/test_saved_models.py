@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -260,6 +261,14 @@ def test_places(tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(IsADirectoryError, match="folder cannot be written: it is a folder"):
         save_model(model, tmp_path / "folder")
+
+
+def test_files_have_names():
+    for path in (io.BytesIO(), b"model", None, 3):
+        message = f"path is a {type(path).__name__}: wanted a file's path, str or PathLike"
+        for call in (load_model, lambda path: save_model(SoftmaxClassifier(), path)):
+            with pytest.raises(TypeError, match=message):
+                call(path)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
