@@ -115,6 +115,17 @@ def test_dir_offers_names_that_are_there_and_nothing_else():
         assert getattr(csoftmax, name) is not None
 
 
+def test_dir_offers_what_is_imported_on_first_use(run_python):
+    run_python(
+        "import csoftmax, sys\n"
+        "classifiers = csoftmax.cs231n.classifiers\n"
+        "for module in (csoftmax.torch, csoftmax.dask, classifiers):\n"
+        "    assert set(module.__all__) <= set(dir(module)), module\n"
+        "assert 'fc_net' in dir(classifiers)\n"
+        "assert not {'torch', 'dask'} & set(sys.modules)"
+    )
+
+
 @pytest.mark.parametrize(
     "name",
     sorted(
