@@ -24,10 +24,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         raise FileNotFoundError(f"{place} cannot be written: {place.parent} is no folder")
     if place.is_dir():
         raise IsADirectoryError(f"{place} cannot be written: it is a folder")
+    if place.exists() and not place.is_file():  # root's /dev/null would become one
+        raise OSError(f"{place} cannot be written: it is no regular file")
     temporary = place.with_name(f"{place.name}.{token_hex(4)}.tmp")
     try:
         with temporary.open("xb") as file:
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # a new file, or a file system without modes
                 temporary.chmod(stat.S_IMODE(place.stat().st_mode))
             yield file
             file.flush()

@@ -263,6 +263,14 @@ def test_places(tmp_path):
         save_model(model, tmp_path / "folder")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no FIFO")
+def test_a_special_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(OSError, match="fifo cannot be written: it is no regular file"):
+        save_model(SoftmaxClassifier().fit(IRIS, SPECIES), tmp_path / "fifo")
+    assert (tmp_path / "fifo").is_fifo()
+
+
 def test_files_have_names():
     for path in (io.BytesIO(), b"model", None, 3):
         message = f"path is a {type(path).__name__}: wanted a file's path, str or PathLike"
