@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import IO
@@ -32,15 +33,22 @@ def patient(rename: Callable[[Path], object], place: Path) -> None:
 def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """A file to write, which takes the place of `path` when it is whole and on the disk.
 
-    Until then, and whatever is raised, there is what was there before. A link stays one. Killed
-    meanwhile, the process leaves a file PATH.*.tmp.
+    Until then, and whatever is raised, there is what was there before. A link stays one, and who
+    may read and write a file stays as it was. Killed meanwhile, the process leaves a file
+    PATH.*.tmp.
     """
     place = Path(os.path.realpath(path))
     if not place.parent.is_dir():
         raise FileNotFoundError(f"{place} cannot be written: {place.parent} is no folder")
+    if place.is_dir():
+        raise IsADirectoryError(f"{place} cannot be written: it is a folder")
+    if place.exists() and not place.is_file():  # root's /dev/null would become one
+        raise OSError(f"{place} cannot be written: it is no regular file")
     temporary = place.with_name(f"{place.name}.{token_hex(4)}.tmp")
     try:
         with temporary.open("xb") as file:
+            with suppress(OSError):  # a new file, or a file system without modes
+                temporary.chmod(stat.S_IMODE(place.stat().st_mode))
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -115,6 +115,25 @@ def test_dir_offers_names_that_are_there_and_nothing_else():
         assert getattr(csoftmax, name) is not None
 
 
+def test_signatures_name_types_by_their_short_names():
+    """An alias such as ArrayLike, evaluated, is a screen of its parts in a notebook's help."""
+    for module, path in FILES.items():
+        text = path.read_text()
+        if re.search("ArrayLike|DTypeLike", text):
+            assert "\nfrom __future__ import annotations\n" in text, module
+
+
+def test_dir_offers_what_is_imported_on_first_use(run_python):
+    run_python(
+        "import csoftmax, sys\n"
+        "classifiers = csoftmax.cs231n.classifiers\n"
+        "for module in (csoftmax.torch, csoftmax.dask, classifiers):\n"
+        "    assert set(module.__all__) <= set(dir(module)), module\n"
+        "assert 'fc_net' in dir(classifiers)\n"
+        "assert not {'torch', 'dask'} & set(sys.modules)"
+    )
+
+
 @pytest.mark.parametrize(
     "name",
     sorted(

@@ -48,7 +48,7 @@ class Layer:
             reduction,
             label_smoothing,
         )
-        self.X = _rows(X.reshape(-1, X.shape[-1]))
+        self.X = _rows(X.reshape(math.prod(X.shape[:-1]), X.shape[-1]))
         # (C, places, D): a place has a linear layer of its own
         self.W = _rows(W.reshape(len(W), math.prod(W.shape[1:-1]), W.shape[-1]))
         self.bias = bias

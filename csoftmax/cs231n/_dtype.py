@@ -1,5 +1,7 @@
 """The dtypes of networks and their data."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

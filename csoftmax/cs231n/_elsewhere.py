@@ -7,6 +7,10 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 _PACKAGE = "csoftmax.cs231n"
+_NETWORKS = {
+    "TwoLayerNet": f"{_PACKAGE}.classifiers.fc_net, and an older one in .neural_net",
+    "FullyConnectedNet": f"{_PACKAGE}.classifiers.fc_net",
+}
 
 
 class _Elsewhere(MetaPathFinder):
@@ -22,6 +26,8 @@ class _Elsewhere(MetaPathFinder):
         """
         if not fullname.startswith(f"{_PACKAGE}."):
             return None
+        if place := _NETWORKS.get(fullname.rpartition(".")[2]):
+            raise ImportError(f"there is no {fullname}: it is in {place}", name=fullname)
         rest = fullname.removeprefix("csoftmax.")
         raise ImportError(
             f"there is no {fullname}: csoftmax has the linear classifiers and the fully connected "

@@ -4,6 +4,8 @@
 losses and classifiers take as they are.
 """
 
+from __future__ import annotations
+
 from os import PathLike
 from pathlib import Path
 from typing import Any, cast

@@ -1,5 +1,7 @@
 """Layers that often go together, under the course's names."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

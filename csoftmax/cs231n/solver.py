@@ -1,5 +1,7 @@
 """The course's solver: mini-batches, epochs, accuracies and the best parameters of a model."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 

@@ -1,5 +1,7 @@
 """Many images as one, under the course's name. Matplotlib shows it; it is not needed here."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 

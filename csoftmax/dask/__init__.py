@@ -15,3 +15,7 @@ __all__ = ["SoftmaxClassifier"]
 
 if not _typing.TYPE_CHECKING:  # type checkers would take any name
     __getattr__ = _on_first_use(__name__, {"SoftmaxClassifier": "csoftmax.dask.classifier"})
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -93,6 +93,7 @@ def save_model(
     >>> model.predict(X[::50])
     array([0, 1, 2])
     """
+    _check_path(path)
     preparation, model = _parts(model)
     kind = _kind(model)
     try:
@@ -155,6 +156,7 @@ def load_model(path: str | os.PathLike[str]) -> Predictions | Any:
     --------
     As for `save_model`.
     """
+    _check_path(path)
     path = check_file(path, _WANTED)
     with reading(path, _WANTED):
         arrays, texts = tensors.read(path)
@@ -167,6 +169,12 @@ def load_model(path: str | os.PathLike[str]) -> Predictions | Any:
 
     with reading(path, _WANTED):
         return _whole(fitted.estimator(fitted.KINDS[kind], found), preparation)
+
+
+def _check_path(path: Any) -> None:
+    """A file has a name: an open one could not be replaced as a whole."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path is a {type(path).__name__}: wanted a file's path, str or PathLike")
 
 
 def _whole(model: Any, preparation: Preparation | None) -> Any:

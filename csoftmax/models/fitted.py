@@ -70,6 +70,11 @@ def contents(kind: Kind, model: Any) -> Contents:
                     f"{name} is {error} (set_params({name}=None) leaves what is fitted)"
                 ) from None
     attributes = {name: value for name, value in vars(model).items() if name not in given}
+    if "_skl_callbacks" in attributes:
+        raise TypeError(
+            "it has scikit-learn's callbacks, and a file holds no code "
+            "(set_callbacks() leaves what is fitted)"
+        )
     for name, value in attributes.items():
         if hasattr(type(value), "__dlpack__"):  # those of a fit to tensors, as NumPy's
             attributes[name] = checks.as_array(name, value)

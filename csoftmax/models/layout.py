@@ -2,13 +2,15 @@
 
 Attributes within attributes have dots in their names (`history_.loss`), lists of numbers and
 numbers are arrays, too. Labels that are texts of NumPy are arrays of code points, (n_classes,
-width) of uint32; those that are Python's, and names of features, are lists in the JSON. Everything
+width) of uint32; dates and times are int64, with their dtype in the JSON; labels that are Python's
+strings, and names of features, are lists there. Everything
 that is read is held against the tables here, whose shapes are sizes by name: K rows of coefficients
 for C classes, D features, E = D + 1.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -24,6 +26,7 @@ Array = npt.NDArray[Any]
 
 _FLOAT = "float32 float64"
 _LAST = 0x10FFFF  #: code point
+_TIME = re.compile(r"(datetime|timedelta)64\[(Y|M|W|D|h|m|s|ms|us|ns)\]")  #: dtypes' names
 
 
 class Leaf(NamedTuple):
@@ -132,12 +135,15 @@ def _put_classes(classes: Array, arrays: dict[str, Array], texts: dict[str, Any]
     elif classes.dtype.kind == "U":
         native = np.ascontiguousarray(classes, classes.dtype.newbyteorder("="))
         arrays["classes_"] = native.view(np.uint32).reshape(len(native), -1)
+    elif _TIME.fullmatch(classes.dtype.name):
+        texts["classes_"] = classes.dtype.name
+        arrays["classes_"] = classes.astype(classes.dtype.name).view(np.int64)
     elif classes.dtype.newbyteorder("=") in NAMES:
         arrays["classes_"] = classes
     else:
         raise TypeError(
             f"classes_ has dtype {classes.dtype}, which no file can hold: wanted text, bool, "
-            "integers or floating point up to float64"
+            "integers, floating point up to float64, dates or times"
         )
 
 
@@ -216,10 +222,15 @@ def _fitting(name: str, leaf: Leaf, array: Array | None, sizes: dict[str, int]) 
 
 
 def _classes(array: Array | None, given: Any) -> Array:
-    if (array is None) == (given is None):
+    is_time = isinstance(given, str) and _TIME.fullmatch(given) is not None
+    if (array is not None) + (given is not None and not is_time) != 1:
         raise ValueError(f"classes_ is {'missing' if array is None else 'there twice'}")
     if array is None:
         classes = np.array(_list_of_text("classes_", given), object)
+    elif is_time:
+        if array.dtype != np.int64:
+            raise ValueError(f"classes_ is {array.dtype}, not int64 for {given}")
+        classes = array.view(given).copy()
     elif array.ndim == 2 and array.dtype == np.uint32 and array.size:
         if array.max() > _LAST:
             raise ValueError("classes_ has code points that are none")

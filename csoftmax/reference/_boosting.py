@@ -1,5 +1,7 @@
 """What libraries of boosted trees ask of a softmax: losses, gradients and Hessians' diagonals."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 

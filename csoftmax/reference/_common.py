@@ -1,5 +1,7 @@
 """What the files of the reference share: types, conversion, and the check of labels."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

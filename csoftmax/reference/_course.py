@@ -5,6 +5,8 @@ Stage one is two loops, stage two one loop over the rows, stage three matrices o
     loss = 1/N sum_i L_i + reg/2 sum(W**2)
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

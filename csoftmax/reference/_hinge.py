@@ -1,5 +1,7 @@
 """The multiclass hinge loss on scores, with every option of the losses on logits."""
 
+from __future__ import annotations
+
 from typing import Any, overload
 
 import numpy as np

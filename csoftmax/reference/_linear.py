@@ -1,5 +1,7 @@
 """Linear losses: a loss on the logits Z = F W + bias of the features F."""
 
+from __future__ import annotations
+
 from typing import Any, overload
 
 import numpy as np

@@ -11,6 +11,8 @@ where eps is the label smoothing. Row i counts for v[i] in a mean: weight[y_i] w
 Logits (N, C, d1, ...) have a row of C logits at each place of (N, d1, ...).
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any, overload
 

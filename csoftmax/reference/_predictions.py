@@ -1,5 +1,7 @@
 """What a linear model predicts: labels and probabilities."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

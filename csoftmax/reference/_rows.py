@@ -1,5 +1,7 @@
 """Rows of logits: the functions of scipy.special, and the Jacobian."""
 
+from __future__ import annotations
+
 from typing import Any, Literal, overload
 
 import numpy as np

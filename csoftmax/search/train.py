@@ -87,7 +87,8 @@ def train_many(
         those that have ended. True ends the training, and so does a KeyboardInterrupt that it
         raises; other errors are the caller's.
     progress : bool
-        Show a bar with the best score so far, on a terminal and where tqdm is installed.
+        Show a bar with the best score so far, on a terminal or in a notebook, where tqdm is
+        installed.
     n_threads : int, optional
         At most that many threads; None: all that the process may use, fewer for small work.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,7 +36,7 @@ def interrupts() -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def bar(n_steps: int, n_models: int, *, show: bool) -> Iterator[Callable[[str], None]]:
-    """Show a bar, on a terminal and where tqdm is installed; give what moves it on by a step."""
+    """Show a bar, on a terminal or in a notebook, where tqdm is installed; give what moves it."""
     try:
         if not show:
             raise ImportError
@@ -43,7 +44,8 @@ def bar(n_steps: int, n_models: int, *, show: bool) -> Iterator[Callable[[str], 
     except ImportError:
         yield lambda best: None
         return
-    with tqdm(total=n_steps, desc="search", unit="step", leave=False, disable=None) as shown:
+    disable = None if "ipykernel" not in sys.modules else False  # a notebook is no terminal
+    with tqdm(total=n_steps, desc="search", unit="step", leave=False, disable=disable) as shown:
 
         def move(best: str) -> None:
             shown.set_postfix_str(f"{n_models} models, {best}" if best else "", refresh=False)

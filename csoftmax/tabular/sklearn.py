@@ -50,9 +50,10 @@ def preparation_of(transformer: Any) -> Preparation:
         For one that is not fitted, or was fitted to columns without names.
     """
     if type(transformer) is not ColumnTransformer:
+        alone = type(transformer) is StandardScaler
         raise TypeError(
             f"the first step is a {type(transformer).__name__}: wanted a ColumnTransformer of "
-            f"{_KNOWN}"
+            f"{_KNOWN}{', or no scaler and standardize=True' if alone else ''}"
         )
     if not hasattr(transformer, "transformers_"):
         raise ValueError("the ColumnTransformer is not fitted")

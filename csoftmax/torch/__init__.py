@@ -25,3 +25,7 @@ if not _typing.TYPE_CHECKING:  # type checkers would take any name
             "linear_cross_entropy": "csoftmax.torch.losses",
         },
     )
+
+
+def __dir__() -> list[str]:
+    return __all__

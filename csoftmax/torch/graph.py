@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from csoftmax._native import threads
-from csoftmax.torch.library import Tensor, torch
+from csoftmax.torch.library import Tensor, forward_ad, torch
 
 _PLAIN = (Tensor, torch.nn.Parameter)
 _LARGE = 3e38  # of float32
+_is_batched = torch._C._functorch.is_legacy_batchedtensor
 _graph_is_kept = torch._C._autograd._get_current_graph_task_keep_graph
+_is_recorded = torch._C._is_tracing
+_n_modes = torch._C._len_torch_dispatch_stack
 _transform = torch._C._functorch.peek_interpreter_stack
 
 
@@ -36,26 +39,41 @@ def n_threads() -> int:
 
 
 def is_traced(tensor: Tensor) -> bool:
-    """Whether this call is written down (torch.compile, torch.export), and not computed."""
-    return torch.compiler.is_compiling() or type(tensor) not in _PLAIN
+    """Whether this call is written down: by torch.compile, torch.jit.trace, a mode of dispatch.
+
+    What is computed of the tensors' memory, beside the dispatcher, would be a constant there.
+    """
+    return (
+        torch.compiler.is_compiling()
+        or type(tensor) not in _PLAIN
+        or _n_modes() > 0
+        or _is_recorded()
+    )
 
 
-def refuse_transforms() -> None:
-    """The tensors that torch.func's transforms hand over have no memory that could be read."""
-    if _transform() is not None:
+def refuse_transforms(*tensors: Tensor | None) -> None:
+    """The tensors that torch.func's transforms hand over have no memory that could be read.
+
+    Those of forward mode have, and a tangent beside it, which would be lost in silence.
+    """
+    if _transform() is not None or (
+        forward_ad._current_level >= 0
+        and any(t is not None and forward_ad.unpack_dual(t).tangent is not None for t in tensors)
+    ):
         raise RuntimeError(
             "a loss of csoftmax.torch is called in a transform of torch.func (grad, vmap, jvp, "
-            "...): wanted backward() or torch.autograd.grad (torch.nn.functional's function of "
-            "this name takes part in them)"
+            "...) or in forward mode: wanted backward() or torch.autograd.grad "
+            "(torch.nn.functional's function of this name takes part in them)"
         )
 
 
-def kept(ctx: Any) -> tuple[Sequence[Tensor | None], bool]:
+def kept(ctx: Any, by: Tensor) -> tuple[Sequence[Tensor | None], bool]:
     """The gradients that wait, and whether they may be changed: nobody can ask for them again.
 
-    Where they are given away they become somebody's `.grad`, without a copy.
+    Where they are given away they become somebody's `.grad`, without a copy. In a batch of backward
+    passes (`is_grads_batched`) all of them ask at once: `by` is the loss's gradient in each.
     """
-    grads, final = ctx.grads, not _graph_is_kept()
+    grads, final = ctx.grads, not (_graph_is_kept() or _is_batched(by))
     if grads is None:
         raise RuntimeError(
             "a loss of csoftmax.torch is asked for its gradient a second time: "

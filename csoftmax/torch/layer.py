@@ -18,7 +18,7 @@ def cross_entropy(*arguments: Any) -> Tensor:
     wanted = [in_graph and t is not None and t.requires_grad for t in arguments[:3]]
     if graph.is_traced(arguments[0]):
         return _operator(*arguments, _NOTHING if arguments[6] == "none" else wanted)[0]
-    graph.refuse_transforms()
+    graph.refuse_transforms(*arguments[:5])
     if any(wanted):
         return _LinearCrossEntropy.apply(*arguments)
     return _computed(*arguments, wanted=_NOTHING)[0]
@@ -59,7 +59,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         graph.refuse_create_graph()
         if ctx.later:
             return _later(ctx, grad_output)
-        grads, final = graph.kept(ctx)
+        grads, final = graph.kept(ctx, grad_output)
         return *(graph.scaled(grad, grad_output, final) for grad in grads), *[None] * 5
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 try:
     import torch
     from torch import Tensor
+    from torch.autograd import forward_ad
     from torch.nn import CrossEntropyLoss, LinearCrossEntropyLoss  # the second came with 2.13
     from torch.nn._reduction import legacy_get_string
 except ImportError as error:
@@ -16,6 +17,7 @@ __all__ = [
     "CrossEntropyLoss",
     "LinearCrossEntropyLoss",
     "Tensor",
+    "forward_ad",
     "legacy_get_string",
     "torch",
 ]

@@ -25,7 +25,7 @@ def cross_entropy(
     options = target, weight, ignore_index, reduction, label_smoothing
     if graph.is_traced(input):
         return _operator(input, *options, wanted)[0]
-    graph.refuse_transforms()
+    graph.refuse_transforms(input, target, weight)
     if wanted:
         return _CrossEntropy.apply(input, options, in_place)
     return _computed(input, *options)[0]
@@ -92,7 +92,7 @@ class _CrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         graph.refuse_create_graph()
-        (grad,), final = graph.kept(ctx)
+        (grad,), final = graph.kept(ctx, grad_output)
         return graph.scaled(grad, grad_output, final), None, None
 
 

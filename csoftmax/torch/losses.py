@@ -58,7 +58,8 @@ def cross_entropy(
         not fit, indices that are no class (their place is named), weights that are not finite,
         options out of range; and for a target or weight that requires a gradient: there is none.
     RuntimeError
-        In a transform of `torch.func` (grad, vmap, jvp, ...), and for a second derivative.
+        In a transform of `torch.func` (grad, vmap, jvp, ...) or in forward mode, and for a second
+        derivative.
 
     See Also
     --------
@@ -199,15 +200,19 @@ def _check(named: Sequence[tuple[str, Tensor | None]], n_free: int) -> None:
             continue
         if not isinstance(tensor, Tensor):
             raise TypeError(f"{name} is a {type(tensor).__name__}: wanted a torch.Tensor")
-        if not tensor.is_cpu or tensor.layout is not torch.strided:
+        if not tensor.is_cpu or tensor.layout is not torch.strided or tensor.is_nested:
+            kind = "nested" if tensor.is_nested else tensor.layout
             raise ValueError(
-                f"{name} is a {tensor.layout} tensor on {tensor.device}: wanted a strided one on "
+                f"{name} is a {kind} tensor on {tensor.device}: wanted a strided one on "
                 "the CPU (torch.nn.functional's function of this name takes others)"
             )
         if at < n_free:
             if tensor.dtype not in _FLOATS:
+                target = named[n_free][1]
+                swapped = isinstance(target, Tensor) and target.dtype in _FLOATS and not at
                 raise TypeError(
                     f"{name} has dtype {tensor.dtype}: wanted {', '.join(map(str, _FLOATS))}"
+                    f"{' (it and target seem swapped)' if swapped else ''}"
                 )
         elif tensor.requires_grad and torch.is_grad_enabled():
             raise ValueError(

@@ -209,3 +209,9 @@ def test_two_classes_want_two_scores():
     own = lightgbm.train({**OWN, "num_class": 2}, data(label=Y % 2), 4)
     model = lightgbm.train({**ours(), "num_class": 2}, data(label=Y % 2), 4)
     same_trees(trees(model), trees(own))
+    pytest.importorskip("sklearn")
+    options = {k: v for k, v in PARAMETERS.items() if k not in ("num_class", "num_threads")}
+    classifier = lightgbm.LGBMClassifier(
+        objective=softmax_objective(), num_class=2, metric="None", n_estimators=4, **options
+    )
+    same_trees(trees(classifier.fit(X, Y % 2).booster_), trees(own))

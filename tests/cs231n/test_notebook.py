@@ -289,6 +289,13 @@ def test_what_is_not_here_is_said_to_be_in_the_courses_own_package(line, missing
     assert error.endswith(missing)
 
 
+def test_networks_have_their_own_modules():
+    for name in ("TwoLayerNet", "FullyConnectedNet"):
+        message = f"there is no csoftmax.cs231n.classifiers.{name}: it is in csoftmax.cs231n"
+        with pytest.raises(ImportError, match=re.escape(message)):
+            exec(f"from csoftmax.cs231n.classifiers import {name}", {})
+
+
 def test_missing_attributes_and_other_packages_fail_as_ever():
     assert not hasattr(csoftmax.cs231n, "features")
     assert not hasattr(csoftmax.cs231n.classifiers, "KNearestNeighbor")

@@ -27,6 +27,8 @@ LABELS = {
     "float64": [-1.0, 0.0, 2.0**53],
     "<U9": ["a", "cinéma", "雪"],
     "object": ["setosa", "versicolor and more", "virginica"],
+    "datetime64[D]": ["1969-12-31", "2024-02-29", "2262-04-12"],
+    "timedelta64[ms]": [-1, 0, 2**53 + 1],
 }
 
 

@@ -32,10 +32,15 @@ def models() -> dict[str, Any]:
     """Of each kind, and with each type of labels."""
     from csoftmax.dask import SoftmaxClassifier as Lazy
 
-    found = {f"labels {kind.strip('<')}": with_labels(kind) for kind in LABELS}
+    found = {f"labels {kind.strip('<]').replace('[', ' ')}": with_labels(kind) for kind in LABELS}
     found |= {name: made(name) for name in KINDS}
     found["dask"] = Lazy(C=0.5).fit(IRIS, SPECIES)
     return found | {"course softmax": course(Softmax), "course svm": course(LinearSVM)}
+
+
+def plain(labels: Any) -> Any:
+    """Labels as JSON has them: dates and times as whole numbers."""
+    return labels.view(np.int64).tolist() if labels.dtype.kind in "mM" else labels.tolist()
 
 
 def main(folder: Path) -> None:
@@ -52,7 +57,7 @@ def main(folder: Path) -> None:
             import pandas
 
             given = pandas.DataFrame(X, columns=model.feature_names_in_)
-        about = {"labels": model.predict(given).tolist(), "class": type(model).__name__}
+        about = {"labels": plain(model.predict(given)), "class": type(model).__name__}
         if hasattr(model, "predict_proba"):
             proba = model.predict_proba(given)
             about |= {"dtype": model.classes_.dtype.str, "proba": proba.tolist()}

@@ -191,6 +191,8 @@ def of_metadata(**values: Any) -> Change:
         (of_texts(feature_names_in_=["a", "b"]), "feature_names_in_ has 2 names, not 4"),
         (of_texts(feature_names_in_=[1, 2, 3, 4]), "not a list of texts"),
         (of_texts(classes_=["a", "b", "b"]), "classes_ is there twice"),
+        (of_texts(classes_="datetime64[D]"), "classes_ is uint32, not int64 for datetime64[D]"),
+        (of_texts(classes_="datetime64[2D]"), "classes_ is there twice"),
         (of_texts(coef_="csr_array"), "coef_ is nothing that such a model has"),
         (of_texts(coef_="lil_array"), "coef_ is 'lil_array', not one of csr_array"),
         (drop("coef_"), "unknown.coef_ is nothing that such a model has"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import threading
 from pathlib import Path
@@ -194,6 +195,15 @@ def test_folds_that_are_objects(tmp_path):
     assert again(model.set_params(cv=None), tmp_path).C_ == 1.0
 
 
+@pytest.mark.skipif(not hasattr(SoftmaxClassifier, "set_callbacks"), reason="scikit-learn < 1.9")
+def test_callbacks_of_scikit_learn(tmp_path):
+    from sklearn.callback import ScoringMonitor
+
+    model = SoftmaxClassifier().set_callbacks(ScoringMonitor(scoring="accuracy"))
+    refused(model.fit(IRIS, SPECIES), tmp_path, TypeError, "callbacks", "set_callbacks() leaves")
+    assert same(again(model.set_callbacks(), tmp_path).coef_, model.coef_)
+
+
 def test_attributes_that_no_file_can_hold(tmp_path):
     def model(**attributes: Any) -> Any:
         result = SoftmaxClassifier().fit(IRIS, SPECIES)
@@ -210,6 +220,8 @@ def test_attributes_that_no_file_can_hold(tmp_path):
         (ValueError, {"coef_": np.ones((3, 4), int)}, "coef_ is int64 of shape (3, 4), not"),
         (ValueError, {"coef_": np.ones((3, 4), np.float32)}, "intercept_ is not"),
         (ValueError, {"classes_": np.array([0, 2, 1])}, "1) after np.int64(2), not in order"),
+        (ValueError, {"classes_": np.array([0, 1, "NaT"], "M8[s]")}, "not in order"),
+        (TypeError, {"classes_": np.arange(3).astype("M8[2D]")}, "classes_ has dtype datetime64["),
         (ValueError, {"classes_": np.arange(2)}, "not float32 or float64 of shape (1, 4)"),
         (ValueError, {"note_": 3}, "note_ is nothing that such a model has"),
         (ValueError, {"note_": "abc"}, "note_ is no text that such a model has"),
@@ -262,8 +274,36 @@ def test_places(tmp_path):
     with pytest.raises(FileNotFoundError, match="no is no folder"):
         save_model(model, tmp_path / "no" / "model")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OSError, match="folder"):
+    with pytest.raises(IsADirectoryError, match="folder cannot be written: it is a folder"):
         save_model(model, tmp_path / "folder")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no FIFO")
+def test_a_special_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(OSError, match="fifo cannot be written: it is no regular file"):
+        save_model(SoftmaxClassifier().fit(IRIS, SPECIES), tmp_path / "fifo")
+    assert (tmp_path / "fifo").is_fifo()
+
+
+def test_files_have_names():
+    for path in (io.BytesIO(), b"model", None, 3):
+        message = f"path is a {type(path).__name__}: wanted a file's path, str or PathLike"
+        for call in (load_model, lambda path: save_model(SoftmaxClassifier(), path)):
+            with pytest.raises(TypeError, match=message):
+                call(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_who_may_read_a_file_stays_so(tmp_path):
+    model, path = SoftmaxClassifier().fit(IRIS, SPECIES), tmp_path / "model"
+    save_model(model, path)
+    as_usual = path.stat().st_mode
+    (tmp_path / "other").touch()
+    assert as_usual == (tmp_path / "other").stat().st_mode
+    path.chmod(0o600)
+    save_model(model, path)
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 @needs_links

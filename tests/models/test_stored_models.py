@@ -29,7 +29,7 @@ def test_all_are_tested():
         if "dtype" in model
     }
     numbers = {f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)}
-    assert numbers | {"b1", "f2", "f4", "f8", "U36", "O8"} <= dtypes
+    assert numbers | {"b1", "f2", "f4", "f8", "U36", "O8", "M8", "m8"} <= dtypes
 
 
 @pytest.mark.parametrize("found", ["sklearn", None])
@@ -45,7 +45,8 @@ def test_it_loads_and_predicts_as_it_did(folder, name, found, monkeypatch):
     if hasattr(model, "feature_names_in_"):
         X = pytest.importorskip("pandas").DataFrame(X, columns=model.feature_names_in_)
     labels = model.predict(X)
-    assert labels.tolist() == expected["labels"]
+    plain = labels.view(np.int64) if labels.dtype.kind in "mM" else labels
+    assert plain.tolist() == expected["labels"]
     if "proba" in expected:
         assert labels.dtype == expected["dtype"]
         coef = getattr(model, "model", model).coef_

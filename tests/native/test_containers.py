@@ -258,7 +258,14 @@ def test_jax_s_arrays():
     array = jax.numpy.asarray(X)
     with pytest.raises(TypeError, match=r"^x is a jax\.\w+ that NumPy cannot read: .*traced"):
         jax.jit(csoftmax.softmax)(array)
-    refused("x has dtype bfloat16: wanted", csoftmax.softmax, array.astype("bfloat16"))
+    with pytest.raises(TypeError, match=r"^x has dtype bfloat16: .* x\.astype\('float32'\) makes"):
+        csoftmax.softmax(array.astype("bfloat16"))
+
+
+def test_bfloat16_of_numpy():
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    with pytest.raises(TypeError, match=r"^x has dtype bfloat16: .* x\.astype\('float32'\) makes"):
+        csoftmax.softmax(X.astype(ml_dtypes.bfloat16))
 
 
 # ---- what is missing ----------------------------------------------------------------------------

@@ -338,6 +338,17 @@ def test_progress(data, monkeypatch):
     assert shown[-1].startswith(f"12 models, best {highest:.3f} at ")
 
 
+@pytest.mark.parametrize("notebook", [False, True])
+def test_progress_in_a_notebook(notebook, data, monkeypatch, capsys):
+    pytest.importorskip("tqdm")
+    if notebook:
+        monkeypatch.setitem(sys.modules, "ipykernel", None)
+    else:
+        monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    train(data, progress=True)
+    assert ("0/60" in capsys.readouterr().err) == notebook
+
+
 def test_progress_without_tqdm(data, monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", None)
     train(data, progress=True)

@@ -70,6 +70,16 @@ def test_a_graph_that_is_kept_gives_the_same_again(reduction):
 
 
 @reductions
+def test_a_batch_of_backward_passes(reduction):
+    for loss, leaves in losses(reduction):
+        batch = torch.linspace(1, 2, 3 * loss.numel(), dtype=loss.dtype).reshape(3, *loss.shape)
+        want = [torch.autograd.grad(loss, leaves, by, retain_graph=True) for by in batch]
+        got = torch.autograd.grad(loss, leaves, batch, is_grads_batched=True)
+        for grad, one in zip(got, zip(*want, strict=True), strict=True):
+            assert torch.equal(grad, torch.stack(one))
+
+
+@reductions
 def test_no_second_derivative(reduction):
     for loss, leaves in losses(reduction):
         with pytest.raises(RuntimeError, match="no second derivative: wanted create_graph=False"):

@@ -139,3 +139,22 @@ def test_export_and_fake_tensors():
     with torch._subclasses.FakeTensorMode() as mode:
         fake = [mode.from_tensor(t) for t in arguments]
         assert cross_entropy(*fake, reduction="none").shape == (6,)
+
+
+@pytest.mark.parametrize("mode", ["real", "symbolic"])
+def test_what_is_traced_is_no_constant(mode):
+    make_fx = torch.fx.experimental.proxy_tensor.make_fx
+    z, x, w, target = torch.randn(6, 5), torch.randn(6, 4), torch.randn(5, 4), torch.arange(6) % 5
+    for call, *tensors in (
+        (lambda z, y: cross_entropy(z, y), z, target),
+        (lambda x, w, y: linear_cross_entropy(x, w, y, reduction="none"), x, w, target),
+    ):
+        traced, (*others, _) = make_fx(call, tracing_mode=mode)(*tensors), [2 * t for t in tensors]
+        assert torch.equal(traced(*others, target), call(*others, target))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
+def test_jit_trace():
+    z, target = torch.randn(6, 5), torch.arange(6) % 5
+    traced = torch.jit.trace(cross_entropy, (z, target))
+    assert torch.equal(traced(2 * z, target), cross_entropy(2 * z, target))

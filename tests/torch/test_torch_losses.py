@@ -178,7 +178,14 @@ OURS, THEIRS = by_name(linear_cross_entropy), by_name(F.linear_cross_entropy)
 @pytest.mark.parametrize("kind", ["index", "ignored", "probabilities"])
 @pytest.mark.parametrize(
     ("shape", "places"),
-    [((6, 5), ()), ((7, 3, 4), ()), ((40, 64, 300), ()), ((5, 18, 4), (2, 3)), ((0, 4, 3), ())],
+    [
+        ((6, 5), ()),
+        ((7, 3, 4), ()),
+        ((40, 64, 300), ()),
+        ((5, 18, 4), (2, 3)),
+        ((0, 4, 3), ()),
+        ((6, 0, 5), ()),
+    ],
     ids=str,
 )
 def test_linear_cross_entropy(same_as_torch, shape, places, kind, dtype):

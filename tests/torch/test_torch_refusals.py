@@ -34,6 +34,12 @@ TARGET = torch.tensor([0, 1, 2, 0])
             ValueError,
             "input is a torch.sparse_coo tensor on cpu: wanted a strided one on the CPU",
         ),
+        (
+            {"input": TARGET, "target": torch.zeros(4, 3)},
+            TypeError,
+            "input has dtype torch.int64: wanted torch.float32, torch.float64, torch.float16, "
+            "torch.bfloat16 (it and target seem swapped)",
+        ),
         ({"target": [0, 1, 2, 0]}, TypeError, "target is a list: wanted a torch.Tensor"),
         ({"weight": [1.0, 1, 1]}, TypeError, "weight is a list: wanted a torch.Tensor"),
         ({"input": torch.zeros(4, 3).int()}, TypeError, "input has dtype torch.int32: wanted"),
@@ -130,6 +136,13 @@ def test_a_module_with_options():
         head(X, TARGET)
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_nested_tensors():
+    nested = torch.nested.nested_tensor([torch.zeros(3)])
+    with pytest.raises(ValueError, match="input is a nested tensor on cpu: wanted a strided one"):
+        cross_entropy(nested, TARGET)
+
+
 @pytest.mark.parametrize("transform", ["grad", "jacrev", "vmap"])
 def test_transforms_of_functions(transform):
     transform = getattr(torch.func, transform)
@@ -138,6 +151,24 @@ def test_transforms_of_functions(transform):
         transform(lambda z: cross_entropy(z.reshape(-1, 3), TARGET[: z.numel() // 3]))(Z)
     with refused:
         transform(lambda x: linear_cross_entropy(x.reshape(-1, 2), W, TARGET[: x.numel() // 2]))(X)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # by PyTorch itself
+@pytest.mark.parametrize("requires_grad", [False, True])
+def test_forward_mode(requires_grad):
+    refused = pytest.raises(RuntimeError, match="forward mode: wanted backward")
+    forward_ad = torch.autograd.forward_ad
+    with forward_ad.dual_level():
+        z = forward_ad.make_dual(Z.clone().requires_grad_(requires_grad), torch.ones(4, 3))
+        for dual in (z, z.half()):
+            with refused:
+                cross_entropy(dual, TARGET)
+        with refused:
+            linear_cross_entropy(X, forward_ad.make_dual(W, torch.ones(3, 2)), TARGET)
+        probabilities = forward_ad.make_dual(torch.rand(4, 3), torch.ones(4, 3))
+        with refused:
+            cross_entropy(Z, probabilities)
+        assert cross_entropy(Z, TARGET) == linear_cross_entropy(X, W, TARGET)  # nothing is dual
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")

@@ -47,6 +47,8 @@ def _of_objects(name: str, value: Array) -> Array:
             if not isinstance(element, (Real, np.bool_)):
                 where = f"; {name}[{', '.join(map(str, at))}] is {element!r:.50}" if at else ""
                 break
+    elif value.dtype.name == "bfloat16":  # of ml_dtypes, as JAX has it
+        where = f"; {name}.astype('float32') makes float32 of it"
     raise TypeError(
         f"{name} has dtype {value.dtype}: wanted real numbers "
         f"(bool, an integer type, float16, float32 or float64){where}"

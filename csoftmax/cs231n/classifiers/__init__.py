@@ -27,3 +27,7 @@ else:
     __getattr__ = _on_first_use(
         __name__, {name: f"{__name__}.{name}" for name in ("fc_net", "neural_net")}
     )
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, "fc_net", "linear_classifier", "neural_net"})

@@ -1,5 +1,7 @@
 """Linear models as npy files."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Any
 

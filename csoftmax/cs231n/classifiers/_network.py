@@ -8,6 +8,8 @@ With a_1 = X W_1 + b_1, h_l = f(a_l), a_{l+1} = h_l W_{l+1} + b_{l+1}, and the l
 none are given.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from string import ascii_letters

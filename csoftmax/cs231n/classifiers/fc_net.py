@@ -3,6 +3,8 @@
 As in the course, `from csoftmax.cs231n.classifiers.fc_net import *` offers the layers, too.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from os import PathLike
 from typing import Any, Literal, overload

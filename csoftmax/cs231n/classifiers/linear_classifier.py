@@ -1,5 +1,7 @@
 """Linear classifiers that learn by stochastic gradient descent, as in the course."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from os import PathLike

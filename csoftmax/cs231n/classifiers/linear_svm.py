@@ -1,5 +1,7 @@
 """The multiclass hinge loss of a linear classifier under the course's names."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

@@ -1,5 +1,7 @@
 """The two-layer network of the course's first assignments, which trains itself."""
 
+from __future__ import annotations
+
 from typing import Any, overload
 
 import numpy as np

@@ -1,5 +1,7 @@
 """The softmax loss of a linear classifier under the course's names: by loops, and compiled."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

@@ -1,5 +1,7 @@
 """Affine layers and rectifiers."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Losses on the scores of the last layer, compiled."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

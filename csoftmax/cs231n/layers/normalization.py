@@ -9,6 +9,8 @@ With g = dout gamma, and means along the same axis,
     dx = r (g - mean(g) - x̂ mean(g x̂))        dgamma = sum_i dout_i x̂_i     dbeta = sum_i dout_i
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
