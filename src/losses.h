@@ -121,15 +121,18 @@ INLINE vec FN(cross_entropy)(const real *z, ptrdiff_t sz, ptrdiff_t n, const Aim
     FN(exp_sums)(z, sz, g ? e : NULL, se, n, m, next, across, &ties, &others, &low);
     ties += m - m; /* a maximum of +-inf is NaN here */
     vec by = U / (ties + others), factor = by * coef;
-    vec p[] = {factor * (real)(1 / LIFT), factor, FN(least)(factor)};
     if (g && !hard) FN(soft_gradient)(e, se, n, a, by, coef, g, sg, across, summed);
     if (g && hard) {
+        vec p[3] = {factor * (real)(1 / LIFT), factor};
         if (!FN(has_tiny)(low, factor))
             FN(finish)(FN(scaled), e, se, e, se, p, g, sg, n, across, stream);
-        else if (summed)
-            FN(finish)(FN(scaled_or_0), e, se, e, se, p, g, sg, n, across, stream);
-        else
-            FN(finish)(FN(tiny_scaled), e, se, e, se, p, g, sg, n, across, stream);
+        else {
+            p[2] = FN(least)(factor);
+            if (summed)
+                FN(finish)(FN(scaled_or_0), e, se, e, se, p, g, sg, n, across, stream);
+            else
+                FN(finish)(FN(tiny_scaled), e, se, e, se, p, g, sg, n, across, stream);
+        }
         FN(put_at_target)(g, across ? 1 : sg, a->y, (FN(vexp_or_0)(d_y) * by - U) * coef, across);
     }
     return FN(keep)(FN(aimed)(a), U * FN(vlog1p)((ties - 1) + others) - ud);
