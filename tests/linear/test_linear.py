@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from closeness import assert_allclose
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,15 +60,14 @@ class Problem:
         bounds = [abs(want[0]) + 1, grad + abs(self.reg * self.W).max(), 2 * C]
         assert type(got[0]) is float
         for a, b, bound in zip(got, want, bounds, strict=False):
-            np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * bound)
+            assert_allclose(a, b, rtol=0, atol=tolerance * bound)
         for grad in got[1:]:
             assert grad.dtype == self.W.dtype.newbyteorder("=")
 
     def features(self) -> float:
         """The largest feature."""
-        one = np.ones(1)
-        F = self.X.astype(float) - self.options.get("shift", 0 * one)
-        return float(np.abs(F * self.options.get("scale", one)).max(initial=0))
+        F = self.X.astype(float) - self.options.get("shift", 0.0)
+        return float(np.abs(F * self.options.get("scale", 1.0)).max(initial=0))
 
     def check_predictions(self, **extra) -> None:
         names = self.options.keys() & {"bias", "rows", "shift", "scale"}
@@ -79,7 +79,7 @@ class Problem:
         want = reference.linear_predict_proba(self.W, self.X, **options)
         dtype = self.W.dtype.newbyteorder("=")
         assert got.dtype == dtype
-        np.testing.assert_allclose(got, want, rtol=10 * TOLERANCE[dtype.name], atol=0)
+        assert_allclose(got, want, rtol=10 * TOLERANCE[dtype.name], atol=0)
 
 
 def features(rng, shape, dtype):

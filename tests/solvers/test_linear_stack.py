@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from closeness import assert_allclose
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,7 +79,7 @@ def check(W, X, y, K, options, **extra):
         got = [losses[part.start * K // W.shape[1]], dW[:, part]]
         got += [] if dbias is None else [dbias[part]]
         for a, b, bound in zip(got, want, bounds, strict=False):
-            np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * bound)
+            assert_allclose(a, b, rtol=0, atol=tolerance * bound)
 
 
 def same(got, want):
@@ -138,7 +139,7 @@ def test_central_differences():
             below = stack_loss_grad(W, X, y, K, **options)[0]
             parameter[at] = before
             change = (above - below) / (2 * h)
-            np.testing.assert_allclose(grad[at], change[at[-1] // 3], rtol=1e-6, atol=1e-8)
+            assert_allclose(grad[at], change[at[-1] // 3], rtol=1e-6, atol=1e-8)
             assert (np.delete(change, at[-1] // 3) == 0).all()  # no other model moves
 
 
@@ -174,7 +175,7 @@ def test_masks_are_subsets_of_the_rows(dtype):
         want = softmax_loss(W[:, part], X, y, rows=rows, bias=options["bias"][part])
         tolerance = 20 * np.finfo(dtype).eps
         for a, b in zip((losses[k], dW[:, part], dbias[part]), want, strict=True):
-            np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+            assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
 @dtypes
@@ -195,9 +196,9 @@ def test_normalizers(dtype):
     want = stack_loss_grad(W, X, y, K, **options)
     got = stack_loss_grad(W, X, y, K, normalizer=given, **options)
     by = totals / given
-    np.testing.assert_allclose(got[0], want[0] * by, rtol=1e-14)
+    assert_allclose(got[0], want[0] * by, rtol=1e-14)
     for a, b in zip(got[1:], want[1:], strict=True):
-        np.testing.assert_allclose(a, b * np.repeat(by, 3), rtol=4 * np.finfo(dtype).eps)
+        assert_allclose(a, b * np.repeat(by, 3), rtol=4 * np.finfo(dtype).eps)
 
 
 def test_forms_of_masks():
