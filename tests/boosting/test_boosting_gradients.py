@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from boost_problem import OPTIONS, Dataset, Matrix, problem, reference_arguments
 from closeness import assert_allclose
+from once import once
 
 from csoftmax import cross_entropy, reference
 from csoftmax.boosting import softmax_metric, softmax_objective
@@ -25,6 +26,9 @@ def strided(a):
     return room[::2, 1::3]
 
 
+true_gradients = once(reference.softmax_grad_hess)
+
+
 def check(scores, labels, weights, options, dtype, data, hessian="diagonal", lay=WHOLE["C"]):
     """What is called with data of a library against the reference, in float32's own units."""
     z = lay(scores.astype(dtype))
@@ -33,7 +37,7 @@ def check(scores, labels, weights, options, dtype, data, hessian="diagonal", lay
     target, keywords = reference_arguments(labels, options)
     least = 1e-16 if data is Matrix else 0.0
     curvature = CURVATURES.get(hessian, z.shape[1] / (z.shape[1] - 1))
-    losses, want_grad, want_hess = reference.softmax_grad_hess(
+    losses, want_grad, want_hess = true_gradients(
         scores, target, sample_weight=weights, curvature=curvature, least=least, **keywords
     )
     scale = np.abs(want_grad).max(axis=1, keepdims=True)
