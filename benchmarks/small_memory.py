@@ -1,7 +1,7 @@
 """A fit of more rows than the process has memory for, beside the same fit in memory.
 
     python benchmarks/small_memory.py [--memory 700e6] [--times 3] [--width 3072] [--block 64e6]
-                                      [--folder FOLDER]
+                                      [--tol 1e-3] [--folder FOLDER]
 
 Writes a file of pixels, --times as large as --memory. A process in a control group of so much
 memory fits it; this one, which needs memory for all of the file, fits the same blocks from there.
@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--times", type=float, default=3, help="the file, in times of that")
     parser.add_argument("--width", type=int, default=3072, help="features")
     parser.add_argument("--block", type=float, default=protocol.BLOCK_BYTES, help="bytes")
+    parser.add_argument("--tol", type=float, default=1e-3, help="where a fit ends")
     parser.add_argument("--folder", type=Path, help="where the file goes")
     parser.add_argument("--within", action="store_true", help=argparse.SUPPRESS)  # the child
     options = parser.parse_args()
@@ -48,7 +49,7 @@ def main() -> None:
     protocol.BLOCK_BYTES = kinds.BLOCK_BYTES = survey.SAMPLE_BYTES = block
     if options.within:
         X, y = rows(options.folder)
-        print(json.dumps(fitted(X, y, options.folder / "small.npy")))
+        print(json.dumps(fitted(X, y, options.tol, options.folder / "small.npy")))
         return
     with tempfile.TemporaryDirectory(dir=options.folder) as name, group(options.memory) as within:
         folder = Path(name)
@@ -56,13 +57,13 @@ def main() -> None:
         again = [sys.executable, "-P", __file__, "--within", "--folder", folder]
         # In the group from its first byte on: what Python and the libraries take counts, too.
         command = ["sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', within, *again]
-        command += ["--block", str(block)]
+        command += ["--block", str(block), "--tol", str(options.tol)]
         found = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         small = json.loads(found.stdout)
         X, y = rows(folder)
         held, n = np.array(X), max(1, block // options.width)
         blocks = lambda: (held[at : at + n] for at in range(0, len(held), n))  # noqa: E731
-        large = fitted(blocks, y, folder / "large.npy")
+        large = fitted(blocks, y, options.tol, folder / "large.npy")
         equal = np.array_equal(np.load(folder / "small.npy"), np.load(folder / "large.npy"))
         print(f"{X.shape[0]} x {X.shape[1]} uint8, {X.nbytes / 1e6:.0f} MB; same bits: {equal}")
         print("\n| | memory, MB | most in use, MB | passes | reads of the file | seconds |")
@@ -80,9 +81,9 @@ def main() -> None:
             raise SystemExit("not the same fit, or not within the memory")
 
 
-def fitted(X: Any, y: Any, path: Path) -> dict[str, float]:
+def fitted(X: Any, y: Any, tol: float, path: Path) -> dict[str, float]:
     """Fit, keep the coefficients, and say what it took."""
-    model = SoftmaxClassifier(C=1e-5, tol=1e-3, standardize=True)
+    model = SoftmaxClassifier(C=1e-5, tol=tol, standardize=True)
     with watched() as most:
         start = time.perf_counter()
         model.fit(X, y)

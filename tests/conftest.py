@@ -8,6 +8,10 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+# Tests fill every core by themselves, and threads of OpenBLAS wait for work in a loop, 60 ms after
+# each product. (What is said of BLAS's threads has tests that set their number: solvers/test_blas.)
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import hypothesis
 import pytest
 

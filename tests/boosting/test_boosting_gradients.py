@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from boost_problem import OPTIONS, Dataset, Matrix, problem, reference_arguments
+from closeness import assert_allclose
+from once import once
 
 from csoftmax import cross_entropy, reference
 from csoftmax.boosting import softmax_metric, softmax_objective
@@ -24,6 +26,9 @@ def strided(a):
     return room[::2, 1::3]
 
 
+true_gradients = once(reference.softmax_grad_hess)
+
+
 def check(scores, labels, weights, options, dtype, data, hessian="diagonal", lay=WHOLE["C"]):
     """What is called with data of a library against the reference, in float32's own units."""
     z = lay(scores.astype(dtype))
@@ -32,7 +37,7 @@ def check(scores, labels, weights, options, dtype, data, hessian="diagonal", lay
     target, keywords = reference_arguments(labels, options)
     least = 1e-16 if data is Matrix else 0.0
     curvature = CURVATURES.get(hessian, z.shape[1] / (z.shape[1] - 1))
-    losses, want_grad, want_hess = reference.softmax_grad_hess(
+    losses, want_grad, want_hess = true_gradients(
         scores, target, sample_weight=weights, curvature=curvature, least=least, **keywords
     )
     scale = np.abs(want_grad).max(axis=1, keepdims=True)
@@ -52,7 +57,7 @@ def check(scores, labels, weights, options, dtype, data, hessian="diagonal", lay
     counts = np.asarray(weights, np.float64)
     if "class_weight" in options and "soft_labels" not in options:
         counts = counts * options["class_weight"][labels]
-    np.testing.assert_allclose(value, losses.sum() / counts.sum(), rtol=room)
+    assert_allclose(value, losses.sum() / counts.sum(), rtol=room)
 
 
 @pytest.mark.usefixtures("isa")
@@ -98,8 +103,8 @@ class TestAgainstTheReference:
                 )
                 want_grad[:2, 2] = 0  # the others' sum, exactly
                 want_grad[:2, 2] = -want_grad[:2].sum(axis=1)
-                np.testing.assert_allclose(grad, want_grad, rtol=1e-5, atol=1e-37)
-                np.testing.assert_allclose(hess, want_hess, rtol=1e-5)
+                assert_allclose(grad, want_grad, rtol=1e-5, atol=1e-37)
+                assert_allclose(hess, want_hess, rtol=1e-5)
 
     @pytest.mark.parametrize("place", [0, 3, 9, 49, 99])
     @pytest.mark.parametrize("name", ["plain", "focal", "smooth", "all"])
@@ -163,7 +168,7 @@ class TestAgainstTheReference:
             sample_weight=weights,
             label_smoothing=0.125,
         )
-        np.testing.assert_allclose(value, want, rtol=1e-14)
+        assert_allclose(value, want, rtol=1e-14)
 
 
 def differences(f, x, step):
@@ -186,9 +191,9 @@ def test_the_gradient_by_differences_of_the_loss(name):
 
     want = differences(loss, x, 1e-5)
     _, grad, _ = reference.softmax_grad_hess(x, target, sample_weight=weights, **keywords)
-    np.testing.assert_allclose(grad, want, rtol=1e-7, atol=1e-9)
+    assert_allclose(grad, want, rtol=1e-7, atol=1e-9)
     ours, _ = softmax_objective(**options)(x, Dataset(labels, weights))
-    np.testing.assert_allclose(ours, want, rtol=1e-6, atol=1e-6)
+    assert_allclose(ours, want, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -209,7 +214,7 @@ def test_the_diagonal_by_second_differences(name):
     for c in range(4):
         h = 1e-4 * np.eye(4)[c]
         want = (held(x + h) - 2 * held(x) + held(x - h)) / 1e-8
-        np.testing.assert_allclose(hess[:, c], want, rtol=1e-5, atol=1e-6)
+        assert_allclose(hess[:, c], want, rtol=1e-5, atol=1e-6)
 
 
 def test_a_focal_loss_has_a_negative_diagonal_of_its_own():

@@ -266,6 +266,7 @@ def test_reports(model, flock, tmp_path, capsys, monkeypatch):
     text = path.read_text()
     for word in ("Adelie", "bill", "island=Dream", "Machine"):
         assert word in text
+    monkeypatch.setattr("csoftmax.evaluation.drawings.displays", lambda: None)  # seconds each
     train = ["train", flock / "birds.csv", "--target", "species", "--report", path]
     for options in ([], ["--cv", 3, "--quiet"]):
         path.unlink()
@@ -273,7 +274,6 @@ def test_reports(model, flock, tmp_path, capsys, monkeypatch):
         assert (f"report: {path}" in capsys.readouterr().out) != bool(options)
         assert "numbers its rows" not in path.read_text()
         assert "it numbers the rows" in path.read_text()
-    monkeypatch.setattr("csoftmax.evaluation.drawings.displays", lambda: None)  # seconds each
     shown: list[str] = []
     monkeypatch.setattr("webbrowser.open", lambda url: bool(shown.append(url)) or True)
     monkeypatch.setenv("DISPLAY", ":0")

@@ -38,7 +38,7 @@ def a_group_for_each_chunk(monkeypatch):
 def alone(given, **options):
     """The fit in this process."""
     with dask.config.set(scheduler="threads"):
-        return SoftmaxClassifier(tol=1e-6, **options).fit(*given)
+        return SoftmaxClassifier(tol=1e-4, **options).fit(*given)
 
 
 def equal(a, b):
@@ -58,7 +58,7 @@ def equal(a, b):
     ids=str,
 )
 def test_same_bits_as_in_one_process(client, problem, options):
-    got = SoftmaxClassifier(tol=1e-6, **options).fit(*problem)
+    got = SoftmaxClassifier(tol=1e-4, **options).fit(*problem)
     equal(got, alone(problem, **options))
     assert got.score(*problem) == alone(problem, **options).score(*problem)
 
@@ -67,21 +67,21 @@ def test_same_bits_as_in_one_process(client, problem, options):
 def test_same_bits_for_any_number_of_workers(cluster, problem, n_workers):
     want = alone(problem)
     with cluster(n_workers, processes=False):  # threads of this process
-        equal(SoftmaxClassifier(tol=1e-6).fit(*problem), want)
+        equal(SoftmaxClassifier(tol=1e-4).fit(*problem), want)
 
 
 def test_large_gradients_are_added_by_workers(client, problem, monkeypatch):
-    in_a_row = SoftmaxClassifier(tol=1e-6).fit(*problem)
+    in_a_row = SoftmaxClassifier(tol=1e-4).fit(*problem)
     monkeypatch.setattr(workers, "GATHERED", 1)
     monkeypatch.setattr(workers, "FAN", 3)
     want = alone(problem)
     np.testing.assert_allclose(want.coef_, in_a_row.coef_, atol=1e-4)
     with names_of_tasks(client) as names:
-        equal(SoftmaxClassifier(tol=1e-6).fit(*problem), want)
+        equal(SoftmaxClassifier(tol=1e-4).fit(*problem), want)
     assert "csoftmax-add" in names
     monkeypatch.setattr(workers, "CARRIED", 1)  # the coefficients by themselves
     with names_of_tasks(client) as names:
-        equal(SoftmaxClassifier(tol=1e-6).fit(*problem), want)
+        equal(SoftmaxClassifier(tol=1e-4).fit(*problem), want)
     assert "csoftmax-shared" in names
 
 
@@ -115,11 +115,11 @@ def test_nothing_stays_with_the_workers(client, problem):
 def test_persisted_rows_sparse_chunks_and_frames(client, problem):
     X, y, weight = problem
     want = alone(problem)
-    equal(SoftmaxClassifier(tol=1e-6).fit(*(a.persist() for a in problem)), want)
+    equal(SoftmaxClassifier(tol=1e-4).fit(*(a.persist() for a in problem)), want)
     sparse = X.map_blocks(scipy.sparse.csr_array)
-    equal(SoftmaxClassifier(tol=1e-6).fit(sparse, y, weight), alone((sparse, y, weight)))
+    equal(SoftmaxClassifier(tol=1e-4).fit(sparse, y, weight), alone((sparse, y, weight)))
     frame = pytest.importorskip("dask.dataframe").from_dask_array(X, columns=list("abcdefghijkl"))
-    equal(SoftmaxClassifier(tol=1e-6).fit(frame, y, weight), want)
+    equal(SoftmaxClassifier(tol=1e-4).fit(frame, y, weight), want)
 
 
 def test_predictions_are_made_by_workers(client, problem):
@@ -174,7 +174,7 @@ def test_grid_search_with_joblibs_backend(client, problem):
 
 def test_a_fit_within_a_task(client, problem):
     def fit(given):
-        return SoftmaxClassifier(tol=1e-6).fit(*given).coef_, os.getpid()
+        return SoftmaxClassifier(tol=1e-4).fit(*given).coef_, os.getpid()
 
     # more fits than threads: each lets others have its own while it waits
     results = client.gather([client.submit(fit, problem, pure=False) for _ in range(3)])

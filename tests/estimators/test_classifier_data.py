@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from csoftmax import SoftmaxClassifier, datasets
 
-ROWS = 700  #: that are fitted
+ROWS = 500  #: that are fitted
 NEW_ROWS = 1000  #: that are predicted
 
 

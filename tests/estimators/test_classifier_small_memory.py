@@ -12,7 +12,7 @@ pytest.importorskip("sklearn")
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks/small_memory.py"
 # 150 MB are Python's, NumPy's, SciPy's and scikit-learn's.
-SMALL = ["--memory", "240e6", "--width", "1024", "--block", "4e6"]
+SMALL = ["--memory", "240e6", "--width", "1024", "--block", "4e6", "--tol", "0.1"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs control groups")
@@ -29,6 +29,7 @@ def test_three_times_the_memory(tmp_path):
     assert title == "703125 x 1024 uint8, 720 MB; same bits: True"
     limit, most, passes, reads = (float(cell) for cell in small.split("|")[2:6])
     assert most < limit == 240
+    assert passes >= 2
     assert reads == passes + 1
     assert not list(tmp_path.iterdir())
     assert large.startswith("| in memory |")

@@ -8,6 +8,7 @@ import itertools
 import numpy as np
 import pytest
 from builds import needs_longdouble
+from closeness import assert_allclose
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -168,11 +169,11 @@ def test_nan_and_infinities_are_as_in_scipy(n, char):
         expected = scipys(a, 1, b, return_sign=return_sign)
         for x, weights, axis in ((a, b, 1), (a.T.copy(), b.T.copy(), 0)):
             result = csoftmax.logsumexp(x, axis, weights, return_sign=return_sign)
-            np.testing.assert_allclose(result, expected, tolerance, tolerance)
+            assert_allclose(result, expected, tolerance, tolerance)
     for weight in WEIGHTS:  # one for all
         expected = scipys(a, 1, char_of(weight, char), return_sign=True)
         result = csoftmax.logsumexp(a, 1, char_of(weight, char), return_sign=True)
-        np.testing.assert_allclose(result, expected, tolerance, tolerance)
+        assert_allclose(result, expected, tolerance, tolerance)
 
 
 def char_of(number, char):
@@ -199,7 +200,7 @@ def test_what_it_comes_to(a, b, log, sign):
         x, weights = np.array(a * repeats, dtype), np.array(b * repeats, dtype)
         finite = np.log(repeats) if np.isfinite(log) else 0
         result, s = csoftmax.logsumexp(x, b=weights, return_sign=True)
-        np.testing.assert_allclose(result, log + finite, 4 * np.finfo(dtype).eps)
+        assert_allclose(result, log + finite, 4 * np.finfo(dtype).eps)
         np.testing.assert_equal(float(s), sign)
         assert s.dtype == result.dtype == dtype
         plain = csoftmax.logsumexp(x, b=weights)
@@ -215,7 +216,7 @@ def test_no_finite_number_overflows_or_vanishes(far, char):
         a[[0, n - 2]], b[[0, n - 2, n - 1]] = far, (1, -1, -4)
         result, sign = csoftmax.logsumexp(a, b=b, return_sign=True)
         assert sign == -1
-        np.testing.assert_allclose(result, far - 1 + np.log(4), 2 * np.finfo(char).eps)
+        assert_allclose(result, far - 1 + np.log(4), 2 * np.finfo(char).eps)
         b[-1] = 0
         assert csoftmax.logsumexp(a, b=b, return_sign=True) == (-INF, 0)
         a[1] = 2 * far if far > 0 else far / 2  # without a weight, far above the others
@@ -230,14 +231,14 @@ def test_the_largest_and_smallest_weights(char):
             expected = np.log(n) + np.log(abs(np.longdouble(b))) - 3
             a = np.full((20, n), -3, char)
             result, sign = csoftmax.logsumexp(a, 1, np.full((20, n), b, char), return_sign=True)
-            np.testing.assert_allclose(result, float(expected), 2 * info.eps)
+            assert_allclose(result, float(expected), 2 * info.eps)
             np.testing.assert_array_equal(sign, np.sign(b))
         b = np.full(n, info.max)  # the sum is inf - inf on its way
         b[1::2] *= -1
         b[0] /= 2
         result, sign = csoftmax.logsumexp(np.zeros(n, char), b=b.astype(char), return_sign=True)
         truth = b.astype(np.longdouble).sum()
-        np.testing.assert_allclose(result, float(np.log(abs(truth))), 2 * info.eps)
+        assert_allclose(result, float(np.log(abs(truth))), 2 * info.eps)
         assert sign == np.sign(truth)
 
 
@@ -290,7 +291,5 @@ def test_any_weights_are_as_defined_and_as_in_scipy(case, keepdims):
         theirs, their_sign = scipys(wide[0], axis, wide[1], keepdims=keepdims, return_sign=True)
         assert np.shape(theirs) == np.shape(result)
         as_is = np.isnan(theirs) & cancels_on_top(*wide, axis).reshape(np.shape(theirs))
-        np.testing.assert_allclose(
-            np.where(as_is, defined, theirs)[clear], defined[clear], 1e-9, 1e-9
-        )
+        assert_allclose(np.where(as_is, defined, theirs)[clear], defined[clear], 1e-9, 1e-9)
         np.testing.assert_array_equal(np.where(as_is, its_sign, their_sign)[clear], its_sign[clear])

@@ -7,6 +7,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from builds import needs_longdouble
+from closeness import assert_allclose
 
 import csoftmax
 
@@ -35,7 +36,7 @@ def problem(kind, shape, dtype=np.float64):
 def assert_close(got, want, dtype, k=8):
     """Equal to k units of `dtype`, of each number or of the largest."""
     tolerance = k * np.finfo(dtype).eps
-    np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance * np.abs(want).max())
+    assert_allclose(got, want, rtol=tolerance, atol=tolerance * np.abs(want).max())
 
 
 # --- Accuracy -------------------------------------------------------------------------------------
@@ -98,13 +99,13 @@ def test_the_loss_of_a_sure_row_keeps_its_digits(at, dtype, low, n_classes):
     z[0, at] = 0
     got = csoftmax.cross_entropy(z, [at % n_classes])
     want = (n_classes - 1) * np.exp(np.float64(low))  # log1p of it: the next term is 0 in float64
-    np.testing.assert_allclose(got, want, rtol=4 * np.finfo(dtype).eps)
+    assert_allclose(got, want, rtol=4 * np.finfo(dtype).eps)
 
 
 def test_a_tail_in_figures():
     for dtype, rtol in ((np.float64, 1e-15), (np.float32, 4e-7)):
         got = csoftmax.cross_entropy(np.array([[0, -40]], dtype), [0])
-        np.testing.assert_allclose(got, 4.248354255291589e-18, rtol=rtol)
+        assert_allclose(got, 4.248354255291589e-18, rtol=rtol)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -143,7 +144,7 @@ def test_central_differences(name, kind, label_smoothing, reduction):
         f = getattr(csoftmax, name)
         want = differences(lambda x: np.sum(f(x, target, **options)), z)  # noqa: B023
         _, got = getattr(csoftmax, f"{name}_with_grad")(z, target, **options)
-        np.testing.assert_allclose(got, want, rtol=1e-6, atol=2e-8 * np.abs(want).max())
+        assert_allclose(got, want, rtol=1e-6, atol=2e-8 * np.abs(want).max())
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -179,9 +180,9 @@ def test_two_classes_are_the_logistic_loss(dtype):
     y = np.arange(50) % 2
     difference = (z[np.arange(50), y] - z[np.arange(50), 1 - y]).astype(np.float64)
     loss, grad = csoftmax.cross_entropy_with_grad(z, y, reduction="none")
-    np.testing.assert_allclose(loss, np.logaddexp(0, -difference), rtol=4 * np.finfo(dtype).eps)
+    assert_allclose(loss, np.logaddexp(0, -difference), rtol=4 * np.finfo(dtype).eps)
     want = 1 / (1 + np.exp(difference))
-    np.testing.assert_allclose(grad[np.arange(50), 1 - y], want, rtol=4 * np.finfo(dtype).eps)
+    assert_allclose(grad[np.arange(50), 1 - y], want, rtol=4 * np.finfo(dtype).eps)
 
 
 # --- Properties -----------------------------------------------------------------------------------
@@ -253,6 +254,6 @@ def test_smoothing_is_a_mixture(drawn, thousandths, weighted):
     loss, grad = f(z, y, label_smoothing=eps, **options)
     assert_close(loss, (1 - eps) * hard + eps * even, z.dtype)
     size = np.abs(hard_grad).max() + np.abs(even_grad).max()
-    np.testing.assert_allclose(
+    assert_allclose(
         grad, (1 - eps) * hard_grad + eps * even_grad, atol=8 * np.finfo(z.dtype).eps * size
     )

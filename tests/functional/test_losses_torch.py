@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from closeness import assert_allclose
 
 import csoftmax
 
@@ -122,7 +123,7 @@ def expected(kind, shape, weighted, sampled, label_smoothing, reduction, whole):
 def assert_close(got, want, dtype, k=8):
     tolerance = k * np.finfo(dtype).eps
     finite = np.abs(want[np.isfinite(want)])
-    np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance * finite.max(initial=0))
+    assert_allclose(got, want, rtol=tolerance, atol=tolerance * finite.max(initial=0))
 
 
 # --- Every option ---------------------------------------------------------------------------------
@@ -262,8 +263,8 @@ def test_nan_and_infinities(row, target, label_smoothing):
                 reduction="none",
             )
             tolerance = 16 * np.finfo(dtype).eps
-            np.testing.assert_allclose(loss, want[0], rtol=tolerance, atol=tolerance)
-            np.testing.assert_allclose(grad, want[1], rtol=tolerance, atol=tolerance)
+            assert_allclose(loss, want[0], rtol=tolerance, atol=tolerance)
+            assert_allclose(grad, want[1], rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 1.0])

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import scipy.special
+from closeness import assert_allclose
 
 import csoftmax
 from csoftmax import reference
@@ -136,14 +137,14 @@ def test_tails_keep_their_digits():
     for gap in (20.0, 36.5, 40.0, 100.0, 700.0):
         expected = -np.log1p(np.exp(-gap))
         result = csoftmax.log_softmax(np.array([0.0, -gap]))
-        np.testing.assert_allclose(result, [expected, -gap + expected], rtol=5e-16)
-        np.testing.assert_allclose(csoftmax.logsumexp([0.0, -gap]), -expected, rtol=5e-16)
+        assert_allclose(result, [expected, -gap + expected], rtol=5e-16)
+        assert_allclose(csoftmax.logsumexp([0.0, -gap]), -expected, rtol=5e-16)
     assert csoftmax.log_softmax(np.array([0.0, -40.0]))[0] == -4.248354255291589e-18
     for gap in (17.0, 40.0, 80.0):
         expected = -np.log1p(np.exp(-gap))
         z = np.array([[0.0, -gap]], "f4").repeat(40, 0)
-        np.testing.assert_allclose(csoftmax.log_softmax(z, 1)[:, 0], expected, rtol=3e-7)
-        np.testing.assert_allclose(csoftmax.logsumexp(z, 1), -expected, rtol=3e-7)
+        assert_allclose(csoftmax.log_softmax(z, 1)[:, 0], expected, rtol=3e-7)
+        assert_allclose(csoftmax.logsumexp(z, 1), -expected, rtol=3e-7)
 
 
 @pytest.mark.parametrize("n", LENGTHS[1:])
@@ -170,7 +171,7 @@ def test_largest_numbers(function, char):
         z = np.array(z, char).repeat(12)
         with np.errstate(over="ignore", divide="ignore"):
             expected = getattr(scipy.special, function)(z)
-        np.testing.assert_allclose(getattr(csoftmax, function)(z), expected, rtol=1e-6)
+        assert_allclose(getattr(csoftmax, function)(z), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("n", [n for n in LENGTHS if n < 1000])
@@ -179,11 +180,11 @@ def test_softmax_backward_is_the_jacobian(n):
     z, g = r.standard_normal(n), r.standard_normal((17, n))
     jacobian = reference.softmax_jacobian(z)
     p = np.broadcast_to(csoftmax.softmax(z), g.shape)
-    np.testing.assert_allclose(csoftmax.softmax_backward(g, p), g @ jacobian, rtol=0, atol=2e-15)
+    assert_allclose(csoftmax.softmax_backward(g, p), g @ jacobian, rtol=0, atol=2e-15)
     result = csoftmax.softmax_backward(g.T.copy(), p.T.copy(), 0)
-    np.testing.assert_allclose(result, jacobian @ g.T, rtol=0, atol=2e-15)
+    assert_allclose(result, jacobian @ g.T, rtol=0, atol=2e-15)
     result = csoftmax.softmax_backward(g.astype("f"), p.astype("f"))
-    np.testing.assert_allclose(result, g @ jacobian, rtol=0, atol=2e-6)
+    assert_allclose(result, g @ jacobian, rtol=0, atol=2e-6)
 
 
 # ---- NaN and infinities ----------------------------------------------------------------------
@@ -239,9 +240,7 @@ def test_nan_and_infinities_are_as_in_scipy(function, layout):
             results = [getattr(csoftmax, function)(x, axis=1)]
             results.append(getattr(csoftmax, function)(x.T, axis=0).T)
             for result in results:
-                np.testing.assert_allclose(
-                    result, expected, tolerance, tolerance, err_msg=f"{n} {char}"
-                )
+                assert_allclose(result, expected, tolerance, tolerance, err_msg=f"{n} {char}")
 
 
 @pytest.mark.parametrize("bad", [NAN, INF, -INF])
@@ -256,10 +255,8 @@ def test_softmax_backward_propagates_as_the_formula(n, bad):
                 with np.errstate(invalid="ignore"):
                     expected = p * (g - (g * p).sum(axis=1, keepdims=True))
                 tolerance = 40 * np.sqrt(n) * np.finfo(char).eps
-                np.testing.assert_allclose(
-                    csoftmax.softmax_backward(g, p, 1), expected, tolerance, tolerance
-                )
-                np.testing.assert_allclose(
+                assert_allclose(csoftmax.softmax_backward(g, p, 1), expected, tolerance, tolerance)
+                assert_allclose(
                     csoftmax.softmax_backward(g.T.copy(), p.T.copy(), 0).T,
                     expected,
                     tolerance,

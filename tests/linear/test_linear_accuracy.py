@@ -17,6 +17,8 @@ import itertools
 import numpy as np
 import pytest
 from builds import needs_longdouble
+from closeness import assert_allclose
+from once import once
 
 from csoftmax import (
     datasets,
@@ -34,6 +36,7 @@ K = 8
 WIDER = {"float32": np.float64, "float64": np.longdouble}
 
 
+@once
 def plain(W, X, y, shift=None, scale=None, *, dtype):
     """What a NumPy user writes, all in one dtype: loss, dW, the loss's and the gradient's scale."""
     F, W = X.astype(dtype), W.astype(dtype)
@@ -176,8 +179,8 @@ def test_tiny_losses_keep_their_digits(dtype):
     """The label's score is ahead by 12: the loss is log1p(exp(-12)), not log(1 + exp(-12))."""
     loss, dW = softmax_loss(np.array([[12, 0]], dtype), np.ones((20, 1), dtype), np.zeros(20, int))
     want = np.exp(-12.0)
-    np.testing.assert_allclose(loss, np.log1p(want), rtol=4 * np.finfo(dtype).eps)
-    np.testing.assert_allclose(dW[0, 1], want / (1 + want), rtol=8 * np.finfo(dtype).eps)
+    assert_allclose(loss, np.log1p(want), rtol=4 * np.finfo(dtype).eps)
+    assert_allclose(dW[0, 1], want / (1 + want), rtol=8 * np.finfo(dtype).eps)
 
 
 # ---- the gradient is the loss's gradient --------------------------------------------------------
@@ -208,25 +211,31 @@ def test_central_differences(loss, soft):
             parameter[at] = before - h
             below = loss(W, X, y, 0.3, bias=bias, **options)[0]
             parameter[at] = before
-            np.testing.assert_allclose(grad[at], (above - below) / (2 * h), rtol=1e-6, atol=1e-8)
+            assert_allclose(grad[at], (above - below) / (2 * h), rtol=1e-6, atol=1e-8)
 
 
 # ---- NaN and infinities -------------------------------------------------------------------------
 
 
+@once
+def truth(name, W, X, y, bias, **options):
+    """The loss with its gradients, and the predictions."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        wants = getattr(reference, name)(W, X, y, bias=bias, **options)
+        labels = reference.linear_predict(W, X, bias=bias)
+        return wants, labels, reference.linear_predict_proba(W, X, bias=bias)
+
+
 def same_as_numpy(loss, W, X, y, bias, **options):
     """NaN and infinities stand where the reference has them, and the rest is equal."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        wants = getattr(reference, loss.__name__)(W, X, y, bias=bias, **options)
-        labels = reference.linear_predict(W, X, bias=bias)
-        proba = reference.linear_predict_proba(W, X, bias=bias)
+    wants, labels, proba = truth(loss.__name__, W, X, y, bias, **options)
     if loss is softmax_loss and np.isnan(wants[1]).any():
         wants = (np.nan, *wants[1:])  # a row of NaN probabilities: NaN, where SciPy has log(0)
     for got, want in zip(loss(W, X, y, bias=bias, **options), wants, strict=True):
-        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)  # NaN == NaN, inf == inf
+        assert_allclose(got, want, rtol=1e-4, atol=1e-5)  # NaN == NaN, inf == inf
     np.testing.assert_array_equal(linear_predict(W, X, bias=bias), labels)
     got = linear_predict_proba(W, X, bias=bias)
-    np.testing.assert_allclose(got, proba, rtol=1e-4, atol=1e-5)
+    assert_allclose(got, proba, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -308,7 +317,7 @@ def test_cifar10(data_dir):
             got = loss(W, X, y, 0.1, bias=bias, shift=mean)
             want = getattr(reference, loss.__name__)(W, X, y, 0.1, bias=bias, shift=mean)
             for a, b in zip(got, want, strict=True):
-                np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
+                assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
     check(W.astype(np.float32), X, y.astype(int), shift=mean.astype(np.float32))
 
 

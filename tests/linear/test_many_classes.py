@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from closeness import assert_allclose
 
 from csoftmax import (
     linear_predict,
@@ -34,7 +35,7 @@ def draw(seed, N, dtype, x=None):
     """Numbers on a grid: scores and margins are exact, and many scores are equal."""
     rng = np.random.default_rng(seed)
     C = CLASSES[dtype]
-    W = (rng.integers(-4, 5, (D, C)) / 64).astype(dtype)
+    W = rng.integers(-4, 5, (D, C), np.int8) / np.array(64, dtype)
     assert W.nbytes > 1 << 24
     X = rng.integers(0 if x == "uint8" else -2, 3, (N, D)).astype(x or dtype)
     return W, X, rng.integers(0, C, N)
@@ -65,7 +66,7 @@ def check(loss, W, X, y, reg=0.0, **options):
     assert abs(got[0] - want[0]) <= eps * (abs(want[0]) + 1)
     for a, b, bound in zip(got[1:], want[1:], [size, size / F], strict=False):
         assert a.dtype == W.dtype
-        np.testing.assert_allclose(a, b, rtol=0, atol=eps * bound)
+        assert_allclose(a, b, rtol=0, atol=eps * bound)
 
 
 @dtypes
@@ -105,8 +106,8 @@ def test_a_hinge_of_several_targets():
     W, X, y = draw(2, 2, "float64")
     got = svm_loss(W, X, y, label_smoothing=0.5, delta=1 + 2.0**-12)
     want = reference.svm_loss(W, X, y, label_smoothing=0.5, delta=1 + 2.0**-12)
-    np.testing.assert_allclose(got[0], want[0], rtol=1e-12)
-    np.testing.assert_allclose(got[1], want[1], rtol=0, atol=1e-12 * np.abs(want[1]).max())
+    assert_allclose(got[0], want[0], rtol=1e-12)
+    assert_allclose(got[1], want[1], rtol=0, atol=1e-12 * np.abs(want[1]).max())
 
 
 @dtypes
@@ -137,15 +138,17 @@ def test_layouts(dtype):
 
 def same(got, want):
     for a, b in zip(got, want, strict=True):
-        assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
+        a, b = np.asarray(a), np.asarray(b)
+        assert a.dtype == b.dtype
+        assert np.array_equal(a.view(f"i{a.itemsize}"), b.view(f"i{b.itemsize}"))
 
 
 @dtypes
 def test_predictions(dtype):
     rng = np.random.default_rng(4)
-    W, X, _ = draw(4, 300, dtype)
+    W, X, _ = draw(4, 270, dtype)
     C = W.shape[1]
-    for options in ({}, options_of(rng, 300, dtype, ["bias", "rows", "shift", "scale"])):
+    for options in ({}, options_of(rng, 270, dtype, ["bias", "rows", "shift", "scale"])):
         labels, best = linear_top_k(W, X, 7, **options)
         proba = linear_predict_proba(W, X, **options)
         want, _ = reference.linear_top_k(W, X, 7, **options)
@@ -153,12 +156,10 @@ def test_predictions(dtype):
         np.testing.assert_array_equal(linear_predict(W, X, **options), want[:, 0])
         same([best], [np.take_along_axis(proba, labels, axis=1)])
         truth = reference.linear_predict_proba(W, X, **options)
-        np.testing.assert_allclose(proba, truth, rtol=3e-5 if dtype == "float32" else 3e-13)
-        for out in (
-            np.empty((C, len(proba)), dtype).T,
-            np.empty((len(proba), 2 * C), dtype)[:, ::2],
-        ):
-            same([linear_predict_proba(np.asfortranarray(W), X, **options, out=out)], [proba])
+        assert_allclose(proba, truth, rtol=3e-5 if dtype == "float32" else 3e-13)
+    few = linear_predict_proba(W, X[:40])
+    for out in (np.empty((C, 40), dtype).T, np.empty((40, 2 * C), dtype)[:, ::2]):
+        same([linear_predict_proba(np.asfortranarray(W), X[:40], out=out)], [few])
     same([linear_top_k(W, X[:3], C)[0]], [reference.linear_top_k(W, X[:3], C)[0]])
 
 
@@ -184,12 +185,12 @@ def test_nan_and_infinities(dtype):
 @dtypes
 def test_bits_do_not_depend_on_the_number_of_threads(dtype):
     rng = np.random.default_rng(6)
-    W = (rng.normal(size=(D, CLASSES[dtype])) / np.sqrt(D)).astype(dtype)
+    W = rng.standard_normal((D, CLASSES[dtype]), dtype) / np.sqrt(np.array(D, dtype))
     X, y = rng.normal(size=(270, D)), rng.integers(0, W.shape[1], 270)
     for call in (
-        lambda **k: softmax_loss(W, X, y, 0.1, bias=W[0], shift=X[0], **k),
-        lambda **k: svm_loss(W, X, y, **k),
-        lambda **k: linear_top_k(W, X, 3, **k),
+        lambda **k: softmax_loss(W, X, y, 0.1, bias=W[0], shift=X[0], **k),  # two blocks
+        lambda **k: svm_loss(W, X[:40], y[:40], **k),
+        lambda **k: linear_top_k(W, X[:40], 3, **k),
     ):
         want = call(n_threads=1)
         for n_threads in (2, 3, None):
