@@ -105,8 +105,7 @@ INLINE void FN(derivatives)(const real *e, ptrdiff_t se, ptrdiff_t n, const Shar
         vec ej = FN(load)(e + (across ? c : j * se)), p = FN(share_or_0)(s, ej);
         vec gj = p * by;
         if (v) gj = (p * sum_v - FN(load)(v + (across ? c : j * sv))) * coef;
-        vec hj = job->curvature != 0 ? p * FN(other_share)(s, ej, p) * bend
-                                     : FN(select)(gj < 0, -gj, gj) * scale;
+        vec hj = job->curvature != 0 ? p * FN(other_share)(s, ej, p) * bend : FN(size)(gj) * scale;
         FN(store_floats)(g + to, gj);
         FN(store_floats)(h + to, FN(larger)(least, hj));
     }

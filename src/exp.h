@@ -172,7 +172,7 @@ INLINE vec FN(vlog1p)(vec x) {
 }
 
 INLINE vec FN(vlog)(vec u, vec c) {
-    vec size = FN(select)(u < 0, -u, u);
+    vec size = FN(size)(u);
     ivec tiny = size < (real)LEAST_NORMAL;
     vec log = FN(log_normal)(FN(select)(tiny, size * (real)0x1p64, size), c / u);
     log -= FN(keep)(tiny, FN(splat)((real)(64 * 0x1.62e42fefa39efp-1)));

@@ -85,7 +85,6 @@ INLINE vec FN(quotient)(vec a, vec b, vec inverse) {
 
 /* Whether a strip of lifted e, the least in each lane `low`, may have results that are subnormal
    numbers, or have passed by such; and the least e for which neither it nor e factor is one. */
-INLINE vec FN(size)(vec x) { return FN(select)(x < 0, -x, x); }
 INLINE int FN(has_tiny)(vec low, vec factor) {
     return FN(any)((low < (real)(LIFT * FAR)) | (FN(size)(factor) < (real)LITTLE));
 }

@@ -132,6 +132,9 @@ INLINE vec FN(select)(ivec mask, vec a, vec b) {
 /* mask ? a : 0 */
 INLINE vec FN(keep)(ivec mask, vec a) { return (vec)((ivec)a & mask); }
 
+/* |x|, but for the sign of a zero */
+INLINE vec FN(size)(vec x) { return FN(select)(x < 0, -x, x); }
+
 /* whether any lane of a mask is set */
 INLINE int FN(any)(ivec mask) {
 #if defined(__AVX512F__)

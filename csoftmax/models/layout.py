@@ -3,9 +3,8 @@
 Attributes within attributes have dots in their names (`history_.loss`), lists of numbers and
 numbers are arrays, too. Labels that are texts of NumPy are arrays of code points, (n_classes,
 width) of uint32; dates and times are int64, with their dtype in the JSON; labels that are Python's
-strings, and names of features, are lists there. Everything
-that is read is held against the tables here, whose shapes are sizes by name: K rows of coefficients
-for C classes, D features, E = D + 1.
+strings, and names of features, are lists there. Everything that is read is held against the tables
+here, whose shapes are sizes by name: K rows of coefficients for C classes, D features, E = D + 1.
 """
 
 from __future__ import annotations

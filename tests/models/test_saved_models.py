@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builds import needs_links
+from builds import needs_links, needs_pipes
 
 pytest.importorskip("sklearn", reason="the estimators need scikit-learn")
 from fitted_models import (
@@ -278,7 +278,7 @@ def test_places(tmp_path):
         save_model(model, tmp_path / "folder")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no FIFO")
+@needs_pipes
 def test_a_special_file_is_not_replaced(tmp_path):
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(OSError, match="fifo cannot be written: it is no regular file"):
