@@ -123,12 +123,11 @@ INLINE vec FN(boost)(const real *z, ptrdiff_t sz, ptrdiff_t n, const Aim *a, vec
     vec ties, others, low, sum_v, loss;
     FN(exp_sums)(z, sz, g || gamma != 0 ? e : NULL, se, n, s.m, next, across, &ties, &others, &low);
     ties += s.m - s.m; /* a maximum of +-inf is NaN here */
-    const vec sum = ties + others;
-    s.p[0] = sum * (real)LIFT;
+    s.p[0] = ties * (real)LIFT + others;
     s.p[1] = 1 / s.p[0];
     s.p[2] = s.p[0] * (real)(2 * LEAST_NORMAL);
-    s.rest = ((ties - 1) + others) / sum;
-    if (job->losses || gamma != 0) s.log_sum = FN(vlog1p)((ties - 1) + others);
+    s.rest = ((ties - 1) * (real)LIFT + others) / s.p[0];
+    if (job->losses || gamma != 0) s.log_sum = FN(log_sum)(ties, others);
     coef *= (real)job->scale;
     if (!hard) {
         loss = FN(soft_weights)(z, sz, e, se, n, a, &s, gamma, v, sv, across, &sum_v);
@@ -185,9 +184,7 @@ INLINE void FN(warm)(const real *z, ptrdiff_t size, real scale, real *to) {
 static void FN(long_boost)(const boost_job *job, ptrdiff_t r, real *scratch) {
     const ptrdiff_t n = job->n, inner = job->inner;
     vec coef;
-    Aim a = FN(aim_at)(&job->target, NULL, r, 1, n, &coef);
-    a.y = FN(isplat)(a.y[0]);
-    coef = FN(splat)(coef[0]);
+    Aim a = FN(aim_at_row)(&job->target, r, n, &coef);
     if (job->target.prob.data) a.t = FN(row_of)(&job->target.prob, inner, r);
     const real *z = FN(row_of)(&job->z, inner, r);
     Ahead next = {FN(row_ahead)(&job->z, inner, n, job->units, r + 1), NULL, NULL};

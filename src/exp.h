@@ -46,6 +46,7 @@
 #undef GRID
 #undef FAR
 #undef LITTLE
+#undef NEAR
 #undef MANTISSA_BITS
 #undef EXPONENT_BIAS
 #undef SQRT_HALF_BITS
@@ -60,6 +61,7 @@
 #define GRID 0x1p52 /* from here on numbers are whole */
 #define FAR 0x1p-900
 #define LITTLE 0x1p-100 /* FAR LITTLE is a normal number */
+#define NEAR -50.0      /* 1 - e^NEAR is 1 */
 #define MANTISSA_BITS 52
 #define EXPONENT_BIAS 1023
 #define SQRT_HALF_BITS 0x3fe6a09e667f3bcdLL
@@ -74,6 +76,7 @@
 #define GRID 0x1p23f
 #define FAR 0x1p-80f
 #define LITTLE 0x1p-40f
+#define NEAR -25.0f
 #define MANTISSA_BITS 23
 #define EXPONENT_BIAS 127
 #define SQRT_HALF_BITS 0x3f3504f3
@@ -95,9 +98,9 @@ INLINE vec FN(lowered)(vec v, const real lift) {
     return FN(select)(tiny, (vec)(bits | ((ivec)v & sign)), FN(keep)(~tiny, v) * (1 / lift));
 }
 
-/* exp(x) LIFT */
-INLINE vec FN(vexp_lifted)(vec x) {
-    x = FN(larger)(FN(splat)((real)LOW), x);
+/* exp(x) LIFT; x below `low`, which is LOW or more, counts as that */
+INLINE vec FN(vexp_from)(vec x, real low) {
+    x = FN(larger)(FN(splat)(low), x);
     vec shifted = x * LOG2E + (real)SHIFT;
     vec n = shifted - (real)SHIFT;
     vec r = (x - n * (real)LN2_HI) - n * (real)LN2_LO;
@@ -123,13 +126,8 @@ INLINE vec FN(vexp_lifted)(vec x) {
     return p * (vec)((ivec)shifted << MANTISSA_BITS);
 }
 
+INLINE vec FN(vexp_lifted)(vec x) { return FN(vexp_from)(x, (real)LOW); }
 INLINE vec FN(vexp)(vec x) { return FN(lowered)(FN(vexp_lifted)(x), (real)LIFT); }
-
-/* where a subnormal number counts for nothing */
-INLINE vec FN(vexp_or_0)(vec x) {
-    const vec e = FN(vexp_lifted)(x);
-    return FN(keep)(~(e < (real)(LEAST_NORMAL * LIFT)), e) * (real)(1 / LIFT);
-}
 
 /* log(u) + rest, for positive u that is a normal number */
 INLINE vec FN(log_normal)(vec u, vec rest) {
@@ -162,13 +160,20 @@ INLINE vec FN(log_normal)(vec u, vec rest) {
            ((half_square - (s * (half_square + R) + (exponent * (real)LN2_LO + rest))) - f);
 }
 
-INLINE vec FN(vlog1p)(vec x) {
-    const ivec tiny = x < (real)LEAST_NORMAL; /* see 6 of exp */
-    vec c = x - ((x + (real)1) - (real)1);
-    if (FN(any)(tiny)) c = FN(keep)(~tiny, c);
-    vec u = x + (real)1, log = FN(log_normal)(u, c / u);
-    /* inf, NaN and what is tiny are their own log1p here */
+/* of x whose lanes that are `tiny`, 0 or subnormal, are their own log1p, as inf and NaN are */
+INLINE vec FN(log1p_but)(ivec tiny, vec x) {
+    vec u = x + (real)1, c = FN(keep)(~tiny, x - (u - (real)1)), log = FN(log_normal)(u, c / u);
     return FN(select)(~tiny & (x < (real)INFINITY), log, x);
+}
+INLINE vec FN(vlog1p)(vec x) { return FN(log1p_but)(x < (real)LEAST_NORMAL, x); }
+
+/* log(ones + e), for a sum e of lifted exponentials, and ones of 1 or more */
+APART vec FN(tiny_log_sum)(vec ones, vec e) {
+    return FN(vlog1p)((ones - 1) + FN(lowered)(e, (real)LIFT));
+}
+INLINE vec FN(log_sum)(vec ones, vec e) {
+    if (FN(any)(e < (real)(LEAST_NORMAL * LIFT))) return FN(tiny_log_sum)(ones, e); /* 6 of exp */
+    return FN(log1p_but)(FN(isplat)(0), (ones - 1) + e * (real)(1 / LIFT));
 }
 
 INLINE vec FN(vlog)(vec u, vec c) {

@@ -52,6 +52,9 @@
 #define SPECIALISED INLINE
 #endif
 
+/* For what is rare: registers are for what is not. */
+#define APART static __attribute__((noinline))
+
 /* Rows of a block are padded to a multiple of this, whatever the registers' width, so that blocks
    (and with them the order of every sum over rows) are the same in all variants. */
 #define LANES ((ptrdiff_t)(64 / sizeof(real)))

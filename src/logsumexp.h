@@ -36,10 +36,10 @@ INLINE vec FN(weighted_max)(const real *z, ptrdiff_t sz, const real *b, ptrdiff_
     return across ? FN(splat)(FN(lane_max)(m[0])) : m[0];
 }
 
-/* The terms of a vector: those at m, and the others. A weight of 0 has exp(0), since exp(-inf)
-   would go the way of subnormal numbers (see `lowered`). */
+/* The terms of a vector: those at m, and the others, lifted (see exp.h). What has the weight 0 may
+   be NaN or inf. */
 INLINE void FN(terms)(vec z, vec b, vec m, vec *tie, vec *other) {
-    vec e = FN(vexp)(FN(keep)(b != 0, z - m));
+    vec e = FN(vexp_lifted)(FN(keep)(b != 0, z - m));
     *tie = FN(keep)(z == m, b);
     *other = FN(keep)(z != m, b * e);
 }
@@ -63,7 +63,8 @@ INLINE void FN(weighted_sum)(const real *z, ptrdiff_t sz, const real *b, ptrdiff
         FN(add)(&all_ties, some_ties);
         FN(add)(&all_others, some_others);
     }
-    vec ties = FN(whole)(all_ties, across), others = FN(whole)(all_others, across);
+    vec ties = FN(whole)(all_ties, across);
+    vec others = FN(lowered)(FN(whole)(all_others, across), (real)LIFT);
     vec whole = ties + others, part = whole - ties;
     *sum = whole;
     *lost = (ties - (whole - part)) + (others - part);

@@ -31,9 +31,7 @@ static size_t FN(plan_losses)(loss_job *job) {
 static void FN(long_loss)(const loss_job *job, ptrdiff_t r, real *scratch) {
     const ptrdiff_t n = job->n, inner = job->inner;
     vec coef;
-    Aim a = FN(aim_at)(&job->target, NULL, r, 1, n, &coef);
-    a.y = FN(isplat)(a.y[0]);
-    coef = FN(splat)(coef[0]);
+    Aim a = FN(aim_at_row)(&job->target, r, n, &coef);
     if (job->target.prob.data) a.t = FN(row_of)(&job->target.prob, inner, r);
     const real *z = FN(row_of)(&job->z, inner, r);
     real *g = job->g.data ? FN(row_of)(&job->g, inner, r) : NULL;

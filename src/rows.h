@@ -86,7 +86,8 @@ INLINE vec FN(quotient)(vec a, vec b, vec inverse) {
 /* Whether a strip of lifted e, the least in each lane `low`, may have results that are subnormal
    numbers, or have passed by such; and the least e for which neither it nor e factor is one. */
 INLINE int FN(has_tiny)(vec low, vec factor) {
-    return FN(any)((low < (real)(LIFT * FAR)) | (FN(size)(factor) < (real)LITTLE));
+    return FN(any)((low < (real)(LIFT * FAR)) |
+                   ((FN(size)(factor) < (real)LITTLE) & (factor != 0)));
 }
 INLINE vec FN(least)(vec factor) {
     return FN(larger)(1 / FN(size)(factor), FN(splat)(1)) * (real)(2 * LEAST_NORMAL * LIFT);
@@ -165,6 +166,21 @@ INLINE void FN(fetch)(Ahead next, ptrdiff_t j) {
     if (next.out) __builtin_prefetch(next.out + j * V, 1, 3);
 }
 
+/* strips with results that are subnormal */
+APART void FN(tiny_shares)(const real *e, ptrdiff_t se, vec sum, real *out, ptrdiff_t so,
+                           ptrdiff_t n, int across, int stream) {
+    const vec p[] = {sum, 1 / sum, sum * (real)LEAST_SHARE};
+    FN(finish)(FN(tiny_share), e, se, e, se, p, out, so, n, across, stream);
+}
+APART void FN(tiny_products)(const real *e, ptrdiff_t se, vec factor, real *out, ptrdiff_t so,
+                             ptrdiff_t n, int across, int stream, int summed) {
+    const vec p[] = {{0}, factor, FN(least)(factor)};
+    if (summed)
+        FN(finish)(FN(scaled_or_0), e, se, e, se, p, out, so, n, across, stream);
+    else
+        FN(finish)(FN(tiny_scaled), e, se, e, se, p, out, so, n, across, stream);
+}
+
 /* e holds the exponentials (lifted: see exp.h) meanwhile; it may be x or out. */
 INLINE void FN(softmax)(const real *x, ptrdiff_t sx, real *e, ptrdiff_t se, real *out, ptrdiff_t so,
                         ptrdiff_t n, Ahead next, int across, int stream) {
@@ -185,16 +201,16 @@ INLINE void FN(softmax)(const real *x, ptrdiff_t sx, real *e, ptrdiff_t se, real
         FN(add)(&total, chunk);
     }
     if (across) FN(store)(e + n - V, last);
-    vec sum = FN(whole)(total, across), p[] = {sum, 1 / sum, sum * (real)LEAST_SHARE};
+    const vec sum = FN(whole)(total, across), p[] = {sum, 1 / sum};
     if (FN(has_tiny)(low, FN(splat)(1)))
-        FN(finish)(FN(tiny_share), e, se, e, se, p, out, so, n, across, stream);
+        FN(tiny_shares)(e, se, sum, out, so, n, across, stream);
     else
         FN(finish)(FN(share), e, se, e, se, p, out, so, n, across, stream);
 }
 
-/* Sums of e = exp(z - m), which are kept in e (lifted: see exp.h), if given; then `low` is the
-   least of each lane. Scores that equal m are counted, so that the others survive however small
-   they are, and a maximum of +-inf is taken out of exp(inf - inf). */
+/* Sums of lifted e = exp(z - m) (see exp.h), which are kept in e, if given; then `low` is the least
+   of each lane. Scores that equal m are counted, so that the others survive however small they are,
+   and a maximum of +-inf is taken out of exp(inf - inf). */
 INLINE void FN(exp_sums)(const real *z, ptrdiff_t sz, real *e, ptrdiff_t se, ptrdiff_t n, vec m,
                          Ahead next, int across, vec *ties, vec *others, vec *low) {
     vec last_z = FN(last)(z, n, across), last = FN(vexp_lifted)(last_z - m);
@@ -221,14 +237,14 @@ INLINE void FN(exp_sums)(const real *z, ptrdiff_t sz, real *e, ptrdiff_t se, ptr
     if (e && across) FN(store)(e + n - V, last);
     *low = lowest;
     *ties = FN(whole)(all_ties, across);
-    *others = FN(lowered)(FN(whole)(all_others, across), (real)LIFT);
+    *others = FN(whole)(all_others, across);
 }
 
 INLINE void FN(log_softmax)(const real *x, ptrdiff_t sx, real *out, ptrdiff_t so, ptrdiff_t n,
                             Ahead next, int across, int stream) {
     vec m = FN(strip_max)(x, sx, n, across), ties, others, low;
     FN(exp_sums)(x, sx, NULL, 0, n, m, next, across, &ties, &others, &low);
-    const vec p[] = {m, FN(vlog1p)((ties - 1) + others)};
+    const vec p[] = {m, FN(log_sum)(ties, others)};
     FN(finish)(FN(log_share), x, sx, x, sx, p, out, so, n, across, stream);
 }
 
@@ -236,7 +252,7 @@ INLINE void FN(logsumexp)(const real *x, ptrdiff_t sx, real *out, ptrdiff_t n, A
                           int across) {
     vec m = FN(strip_max)(x, sx, n, across), ties, others, low;
     FN(exp_sums)(x, sx, NULL, 0, n, m, next, across, &ties, &others, &low);
-    vec lse = m + FN(vlog1p)((ties - 1) + others);
+    vec lse = m + FN(log_sum)(ties, others);
     if (across)
         *out = lse[0];
     else

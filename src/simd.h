@@ -132,8 +132,8 @@ INLINE vec FN(select)(ivec mask, vec a, vec b) {
 /* mask ? a : 0 */
 INLINE vec FN(keep)(ivec mask, vec a) { return (vec)((ivec)a & mask); }
 
-/* |x|, but for the sign of a zero */
-INLINE vec FN(size)(vec x) { return FN(select)(x < 0, -x, x); }
+/* |x| */
+INLINE vec FN(size)(vec x) { return (vec)((ivec)x & ~(ivec)FN(splat)((real)-0.0)); }
 
 /* whether any lane of a mask is set */
 INLINE int FN(any)(ivec mask) {

@@ -126,8 +126,7 @@ static void FN(keep_loss)(const linear_job *job, ptrdiff_t i, real *s, double *l
     const ptrdiff_t classes = job->C / job->models;
     const cube *prob = &job->target.prob;
     vec coef;
-    Aim a = FN(aim_at)(&job->target, job->rows, i, 1, classes, &coef);
-    a.y = FN(isplat)(a.y[0]);
+    Aim a = FN(aim_at_row)(&job->target, FN(row_of_x)(job, i), classes, &coef);
     if (prob->data) {
         a.t = (const real *)prob->data + FN(row_of_x)(job, i) * prob->stride[0];
         for (ptrdiff_t c = 0; prob->stride[1] != 1 && c < classes; c++)

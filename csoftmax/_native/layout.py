@@ -147,9 +147,11 @@ class Rows:
     """
 
     def __init__(self, scores: Array) -> None:
-        self.shape = (scores.shape[0], *scores.shape[2:])
-        self.is_matrix = scores.ndim == 2
-        self.axes = tuple(range(len(self.shape)))  # of self.shape, the closest in memory last
+        shape = scores.shape
+        self.is_matrix = len(shape) == 2
+        self.shape = (shape[0], *shape[2:])
+        #: of self.shape, the closest in memory last
+        self.axes = (0,) if self.is_matrix else tuple(range(len(self.shape)))
         if not self.is_matrix and not scores.flags.c_contiguous:
             distances = [abs(scores.strides[k + (k > 0)]) for k in self.axes]
             self.axes = tuple(sorted(self.axes, key=lambda k: -distances[k]))
@@ -185,8 +187,8 @@ class Rows:
             lies, if that is not a stride from the one before.
         """
         if self.is_matrix:
-            of_row, of_class = map(abs, scores.strides)
-            if of_class <= of_row or scores.flags.c_contiguous:
+            of_row, of_class = scores.strides
+            if scores.flags.c_contiguous or abs(of_class) <= abs(of_row):
                 return None
         arrays = [scores, *(a for a in others if a is not None)]
         merged: list[tuple[int, list[int]]] = []

@@ -31,10 +31,9 @@ class LinearData:
     ) -> None:
         sparse = checks.is_sparse(X)
         parts = checks.parts("X", X) if sparse else {"X": X}
+        given = {"W": W, "rows": rows, "bias": bias, "shift": shift, "scale": scale}
         #: the arrays of the call, from which all that the kernels read is made
-        self.inputs = inputs = checks.arrays(
-            W=W, rows=rows, bias=bias, shift=shift, scale=scale, **parts, **others
-        )
+        self.inputs = inputs = checks.arrays({**given, **parts, **others})
         self.W = checks.coefficients(inputs["W"])
         self.X: Array | Csr
         if sparse:

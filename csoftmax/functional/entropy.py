@@ -9,7 +9,7 @@ from typing import Any, overload
 
 import numpy.typing as npt
 
-from csoftmax._native.row_losses import Problem
+from csoftmax._native import row_losses
 from csoftmax._types import Float, NotReduced, Reduced, Reduction
 
 Array = npt.NDArray[Any]
@@ -138,7 +138,7 @@ def cross_entropy(
     >>> losses.shape
     (2, 32, 32)
     """
-    problem = Problem(
+    return row_losses.loss(
         "cross_entropy",
         "logits",
         logits,
@@ -148,8 +148,9 @@ def cross_entropy(
         ignore_index,
         reduction,
         label_smoothing,
+        0.0,
+        n_threads,
     )
-    return problem.loss(n_threads)
 
 
 @overload
@@ -268,7 +269,7 @@ def cross_entropy_with_grad(
     >>> z
     array([[ 0.25,  0.25, -0.75,  0.25]])
     """
-    problem = Problem(
+    return row_losses.loss_with_grad(
         "cross_entropy",
         "logits",
         logits,
@@ -278,5 +279,7 @@ def cross_entropy_with_grad(
         ignore_index,
         reduction,
         label_smoothing,
+        0.0,
+        out,
+        n_threads,
     )
-    return problem.loss_with_grad(out, n_threads)

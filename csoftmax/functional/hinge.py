@@ -9,7 +9,7 @@ from typing import Any, overload
 
 import numpy.typing as npt
 
-from csoftmax._native.row_losses import Problem
+from csoftmax._native import row_losses
 from csoftmax._types import Float, NotReduced, Reduced, Reduction
 
 Array = npt.NDArray[Any]
@@ -114,7 +114,7 @@ def multiclass_hinge(
     >>> multiclass_hinge([[3.25, 5.0, -1.75]], [0])
     2.75
     """
-    problem = Problem(
+    return row_losses.loss(
         "hinge",
         "scores",
         scores,
@@ -125,8 +125,8 @@ def multiclass_hinge(
         reduction,
         label_smoothing,
         delta,
+        n_threads,
     )
-    return problem.loss(n_threads)
 
 
 @overload
@@ -246,7 +246,7 @@ def multiclass_hinge_with_grad(
     >>> multiclass_hinge_with_grad([[3.25, 5.0, -1.75]], [0])
     (2.75, array([[-1.,  1.,  0.]]))
     """
-    problem = Problem(
+    return row_losses.loss_with_grad(
         "hinge",
         "scores",
         scores,
@@ -257,5 +257,6 @@ def multiclass_hinge_with_grad(
         reduction,
         label_smoothing,
         delta,
+        out,
+        n_threads,
     )
-    return problem.loss_with_grad(out, n_threads)

@@ -169,7 +169,7 @@ def logsumexp(
     if weights is not None:
         dtype, shape = _promoted((a, array), (b, weights)), _broadcast(array, weights)
     axes = checks.axes(axis, len(shape))
-    size = math.prod(shape)
+    size = array.size if weights is None else math.prod(shape)
     n_threads = threads.resolve(n_threads, size * threads.NS_PER_LOGIT)
     if size == 0:
         result = np.full([shape[k] for k in range(len(shape)) if k not in axes], -np.inf, dtype)

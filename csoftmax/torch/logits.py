@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from csoftmax._native.row_losses import Problem, plain_loss
+from csoftmax._native import row_losses
 from csoftmax.torch import graph
 from csoftmax.torch.library import Tensor, torch
 
@@ -44,42 +42,23 @@ def _computed(
 ) -> tuple[Tensor, Tensor | None]:
     """The loss, and its gradient, if wanted: in the memory of `into`, or in its own."""
     logits, n_threads = graph.array(input), graph.n_threads()
-    grad = None if into is None else into.detach().numpy()
-    if (
-        target.dtype == torch.int64
-        and input.dim() == 2
-        and target.shape == input.shape[:1]
-        and weight is None
-        and input.is_contiguous()
-        and target.is_contiguous()
-    ):
-        if wanted and grad is None:
-            grad = np.empty_like(logits)
-        loss: Any = plain_loss(
-            logits,
-            target.numpy(),
-            ignore_index,
-            reduction,
-            label_smoothing,
-            grad,
-            n_threads,
-        )
-        if loss is not None:
-            return graph.as_tensor(loss, logits), None if grad is None else torch.from_numpy(grad)
-    problem = Problem(
-        "cross_entropy",
-        "input",
-        logits,
-        graph.array(target),
-        graph.array(weight),
-        None,
-        ignore_index,
-        reduction,
-        label_smoothing,
-    )
+    given: dict[str, Any] = {
+        "kind": "cross_entropy",
+        "name": "input",
+        "logits": logits,
+        "target": graph.array(target),
+        "weight": graph.array(weight),
+        "sample_weight": None,
+        "ignore_index": ignore_index,
+        "reduction": reduction,
+        "label_smoothing": label_smoothing,
+        "delta": 0.0,
+        "n_threads": n_threads,
+    }
     if not wanted:
-        return graph.as_tensor(problem.loss(n_threads), logits), None
-    loss, grad = problem.loss_with_grad(grad, n_threads)
+        return graph.as_tensor(row_losses.loss(**given), logits), None
+    out = logits if into is input else graph.array(into)
+    loss, grad = row_losses.loss_with_grad(**given, out=out)
     return graph.as_tensor(loss, logits), torch.from_numpy(grad)
 
 

@@ -55,8 +55,8 @@ def _of_objects(name: str, value: Array) -> Array:
     )
 
 
-def arrays(**values: Any) -> dict[str, Any]:
-    """Arguments by name, each converted once: `out_array` has to see what is computed with.
+def arrays(values: dict[str, Any]) -> dict[str, Any]:
+    """Arguments by name, each converted in its place: `out_array` has to see what is computed with.
 
     Of arrays, nothing is checked yet: a call of a microsecond counts.
     """

@@ -26,19 +26,21 @@ from csoftmax._native.csr import Csr
 def coefficients(value: npt.ArrayLike) -> Array:
     """W (D, C) in float32 or float64, with at least one feature and one class."""
     W = array("W", value)
-    if W.ndim != 2:
-        raise ValueError(f"W has shape {W.shape}: wanted (D, C), features by classes")
+    shape = W.shape
+    if len(shape) != 2:
+        raise ValueError(f"W has shape {shape}: wanted (D, C), features by classes")
     if W.dtype.char not in KERNEL_CHARS:
         raise TypeError(f"W has dtype {W.dtype}: wanted float32 or float64, the arithmetic's dtype")
-    if 0 in W.shape or W.shape[1] > MAX_CLASSES:
-        raise ValueError(f"W has shape {W.shape}: wanted at least one feature and one class")
+    if 0 in shape or shape[1] > MAX_CLASSES:
+        raise ValueError(f"W has shape {shape}: wanted at least one feature and one class")
     return native(W, result_dtype(W.dtype))
 
 
 def features(value: Any, W: Array) -> Array:
     """X (N, D): float32, float64 and uint8 as they are, bool as uint8, others in W's dtype."""
     X = array("X", value)
-    features_shape(X.shape, W)
+    if X.shape[1:] != W.shape[:1]:
+        features_shape(X.shape, W)
     return readable(X, W.dtype)
 
 

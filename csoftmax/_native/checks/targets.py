@@ -22,7 +22,9 @@ def labels(name: str, value: Array, where: Callable[[int], object] = int) -> npt
 
     `where` says how the caller knows the place of one of them.
     """
-    dtype = value.dtype
+    dtype, flags = value.dtype, value.flags
+    if dtype is _INT64 and flags.c_contiguous and flags.aligned:
+        return value
     if dtype.kind == "f":
         whole = (value == np.floor(value)) & (np.abs(value, dtype=np.float64) < 2.0**62)
         if not whole.all():
@@ -165,7 +167,7 @@ def row_targets(
 ) -> tuple[npt.NDArray[np.int64] | None, Array | None]:
     """Targets of a linear model: class indices, or probabilities."""
     y = array("y", value)
-    if y.shape not in (shape[:1], shape):
+    if y.shape != shape[:1] and y.shape != shape:
         raise ValueError(
             f"y has shape {y.shape}: wanted {shape[:1]} class indices or {shape} probabilities"
         )
