@@ -15,7 +15,8 @@ typedef struct {
 } Desk;
 
 static size_t FN(lay_out)(const linear_job *job, char *scratch, Desk *desk) {
-    const size_t block = (size_t)job->block, scores = block * (size_t)job->C * sizeof(real);
+    const size_t block = (size_t)job->block;
+    const size_t scores = (size_t)job->lds * (size_t)job->C * sizeof(real);
     const size_t models = (size_t)job->models, strip = (size_t)job->C / models * VEC_BYTES;
     const size_t pointers = (block + LANES) * sizeof(char *);
     const int copies = job->x && (job->shift || FN(copied)(job));
@@ -70,6 +71,7 @@ static size_t FN(plan_linear)(linear_job *job) {
         for (int k = 0; k < 2 && 8 * MAX_SLOTS * block < job->N && block <= 128; k++) block *= 2;
     const ptrdiff_t needed = FN(padded)(job->N);
     job->block = block < needed ? block : needed;
+    job->lds = FN(spread)(job->block);
     job->blocks = (job->N + job->block - 1) / job->block;
     job->ld = FN(apart)(job->D);
     const ptrdiff_t fit = SLOT_BYTES / (job->C * job->ld * (ptrdiff_t)sizeof(real));
@@ -150,10 +152,10 @@ static void FN(block_loss)(const linear_job *job, ptrdiff_t first, ptrdiff_t row
             a.st = V;
         }
         for (ptrdiff_t model = 0; model < job->models; model++) {
-            const ptrdiff_t at = model * classes * job->block + i;
+            const ptrdiff_t at = model * classes * job->lds + i;
             vec by = job->mask ? FN(mask_rows)(job, model, first + i, lanes, coef) : coef;
-            vec of_rows = FN(row_loss)(job->loss, desk->S + at, job->block, classes, &a, by,
-                                       desk->G + at, job->block, 0, 1);
+            vec of_rows = FN(row_loss)(job->loss, desk->S + at, job->lds, classes, &a, by,
+                                       desk->G + at, job->lds, 0, 1);
             for (ptrdiff_t k = 0; k < lanes; k++)
                 desk->totals[model] += (double)of_rows[k] * (double)by[k];
         }
@@ -168,13 +170,13 @@ static void FN(block_curvature)(const linear_job *job, ptrdiff_t first, ptrdiff_
     const Ahead none = {NULL, NULL, NULL};
     for (ptrdiff_t i = 0; i < rows; i += V) {
         const ptrdiff_t lanes = rows - i < V ? rows - i : V;
-        real *s = desk->S + i, *t = s + job->C * job->block;
+        real *s = desk->S + i, *t = s + job->C * job->lds;
         vec coef;
         FN(aim_at)(&job->target, job->rows, first + i, lanes, job->C, &coef);
-        FN(softmax)(s, job->block, s, job->block, s, job->block, job->C, none, 0, 0);
-        FN(softmax_backward)(t, job->block, s, job->block, s, job->block, job->C, none, 0, 0);
+        FN(softmax)(s, job->lds, s, job->lds, s, job->lds, job->C, none, 0, 0);
+        FN(softmax_backward)(t, job->lds, s, job->lds, s, job->lds, job->C, none, 0, 0);
         for (ptrdiff_t c = 0; job->target.coef && c < job->C; c++)
-            FN(store)(s + c * job->block, FN(load)(s + c * job->block) * coef);
+            FN(store)(s + c * job->lds, FN(load)(s + c * job->lds) * coef);
     }
 }
 
@@ -185,7 +187,7 @@ static void FN(block_labels)(const linear_job *job, ptrdiff_t first, ptrdiff_t r
         vec best = FN(load)(desk->S + i);
         ivec label = {0};
         for (ptrdiff_t c = 1; c < job->C; c++) {
-            vec s = FN(load)(desk->S + c * job->block + i);
+            vec s = FN(load)(desk->S + c * job->lds + i);
             ivec wins = (s > best) | ((s != s) & (best == best));
             best = FN(select)(wins, s, best);
             label = (FN(isplat)((sint)c) & wins) | (label & ~wins);
@@ -199,10 +201,9 @@ static void FN(block_proba)(const linear_job *job, ptrdiff_t first, ptrdiff_t ro
                             const Desk *desk) {
     for (ptrdiff_t i = 0; i < rows; i += V) {
         real *strip = desk->S + i;
-        FN(softmax)(strip, job->block, strip, job->block, strip, job->block, job->C, (Ahead){0}, 0,
-                    0);
-        FN(unpack)(strip, job->block, 1, job->C, first + i, rows - i < V ? rows - i : V,
-                   &job->proba, 0);
+        FN(softmax)(strip, job->lds, strip, job->lds, strip, job->lds, job->C, (Ahead){0}, 0, 0);
+        FN(unpack)(strip, job->lds, 1, job->C, first + i, rows - i < V ? rows - i : V, &job->proba,
+                   0);
     }
 }
 
@@ -212,11 +213,10 @@ static void FN(block_top)(const linear_job *job, ptrdiff_t first, ptrdiff_t rows
     for (ptrdiff_t i = 0; i < rows; i += V) {
         const ptrdiff_t lanes = FN(smaller)(rows - i, V), at = (first + i) * job->k;
         real *strip = desk->S + i, *best = (real *)job->best + at;
-        FN(top_of_strip)(strip, job->block, job->C, lanes, job->k, best, job->labels + at);
-        FN(softmax)(strip, job->block, strip, job->block, strip, job->block, job->C, (Ahead){0}, 0,
-                    0);
+        FN(top_of_strip)(strip, job->lds, job->C, lanes, job->k, best, job->labels + at);
+        FN(softmax)(strip, job->lds, strip, job->lds, strip, job->lds, job->C, (Ahead){0}, 0, 0);
         for (ptrdiff_t j = 0; j < lanes * job->k; j++)
-            best[j] = strip[job->labels[at + j] * job->block + j / job->k];
+            best[j] = strip[job->labels[at + j] * job->lds + j / job->k];
     }
 }
 
@@ -276,18 +276,18 @@ static void FN(linear_slot)(const linear_job *job, ptrdiff_t slot, char *scratch
         }
         x.kind = FN(find_rows)(job, first, rows, &desk);
         if (FN(turns)(job))
-            FN(scores_turned)(&x, wt, job->ld, FN(columns)(job), bias, desk.S, job->block,
+            FN(scores_turned)(&x, wt, job->ld, FN(columns)(job), bias, desk.S, job->lds,
                               desk.packed);
         else
-            FN(scores)(&x, wt, job->ld, FN(columns)(job), bias, desk.S, job->block);
+            FN(scores)(&x, wt, job->ld, FN(columns)(job), bias, desk.S, job->lds);
         if (FN(block_predictions)(job, first, rows, &desk)) continue;
         if (job->v)
             FN(block_curvature)(job, first, rows, &desk);
         else
             FN(block_loss)(job, first, rows, &desk, losses);
-        FN(gradient)(&x, job->C, desk.G, job->block, dwt, job->ld, desk.packed);
+        FN(gradient)(&x, job->C, desk.G, job->lds, dwt, job->ld, desk.packed);
         for (ptrdiff_t c = 0; bias && c < job->C; c++) /* or a folded one */
-            for (ptrdiff_t i = 0; i < rows; i++) dbias[c] += (double)desk.G[c * job->block + i];
+            for (ptrdiff_t i = 0; i < rows; i++) dbias[c] += (double)desk.G[c * job->lds + i];
     }
 }
 

@@ -172,7 +172,7 @@ static size_t FN(plan_boost)(boost_job *job) {
     job->form = BESIDE;
     job->width = job->z.stride[1] == 1 ? V : FN(strips_at_once)(job->n) * V;
     job->units = (rows + job->width - 1) / job->width;
-    return (size_t)(job->n * job->width) *
+    return (size_t)(job->n * FN(strips_apart)(job->width)) *
            ((hard ? 1 : 3) * sizeof(real) + (job->g.data ? 2 * sizeof(float) : 0));
 }
 
@@ -200,31 +200,32 @@ static void FN(long_boost)(const boost_job *job, ptrdiff_t r, real *scratch) {
 
 static void FN(short_boosts)(const boost_job *job, ptrdiff_t unit, real *scratch) {
     const ptrdiff_t n = job->n, inner = job->inner, width = job->width, r = unit * width;
-    const ptrdiff_t lanes = FN(smaller)(width, job->outer * inner - r), size = n * width;
+    const ptrdiff_t lanes = FN(smaller)(width, job->outer * inner - r);
+    const ptrdiff_t apart = FN(strips_apart)(width), size = n * apart;
     const cube *prob = &job->target.prob;
     const int hard = !prob->data && job->target.label_smoothing == 0;
     const Ahead none = {NULL, NULL, NULL};
     real *z = scratch, *e = hard ? z : z + size, *v = e + size;
     float *g = job->g.data ? (float *)(hard ? v : v + size) : NULL, *h = g ? g + size : NULL;
-    FN(pack)(&job->z, inner, n, r, lanes, z, width);
+    FN(pack)(&job->z, inner, n, r, lanes, z, apart);
     if (job->scale != 1) FN(warm)(z, size, (real)job->scale, z);
-    if (prob->data) FN(pack)(prob, inner, n, r, lanes, v, width);
+    if (prob->data) FN(pack)(prob, inner, n, r, lanes, v, apart);
     for (ptrdiff_t k = 0; k < lanes; k += V) {
         const ptrdiff_t some = FN(smaller)(V, lanes - k);
         vec coef;
         Aim a = FN(aim_at)(&job->target, NULL, r + k, some, n, &coef);
         if (prob->data) {
             a.t = v + k; /* what they weigh takes their place */
-            a.st = width;
+            a.st = apart;
         }
-        vec loss = FN(boost)(z + k, width, n, &a, coef, e + k, width, v + k, width, job,
-                             g ? g + k : NULL, h ? h + k : NULL, width, none, 0);
+        vec loss = FN(boost)(z + k, apart, n, &a, coef, e + k, apart, v + k, apart, job,
+                             g ? g + k : NULL, h ? h + k : NULL, apart, none, 0);
         for (ptrdiff_t i = 0; job->losses && i < some; i++) job->losses[r + k + i] = loss[i];
     }
     if (!g) return;
     const int stream = strips_are_streamed_f32(&job->g, job->outer * inner, n);
-    unpack_f32(g, width, inner, n, r, lanes, &job->g, stream);
-    unpack_f32(h, width, inner, n, r, lanes, &job->h, stream);
+    unpack_f32(g, apart, inner, n, r, lanes, &job->g, stream);
+    unpack_f32(h, apart, inner, n, r, lanes, &job->h, stream);
 }
 
 static void FN(boost_unit)(const boost_job *job, ptrdiff_t unit, real *scratch) {

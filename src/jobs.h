@@ -105,7 +105,8 @@ typedef struct {
     cube proba; /* (N, C, 1); data NULL: none */
     /* the plan: rows in blocks, blocks in slots; a function of the shape alone */
     ptrdiff_t block, blocks, slots, ld; /* ld: row length of the transposed arrays */
-    ptrdiff_t pieces;                   /* of W, each with a sum of squares */
+    ptrdiff_t lds;    /* that of a block's scores, (C, lds); in tiles they are g, (block, lds) */
+    ptrdiff_t pieces; /* of W, each with a sum of squares */
     /* work space */
     void *wt;           /* (C, ld) W transposed, padded with zeros, and behind it V */
     void *scaled;       /* the same, each feature times its scale: see affine.h */
@@ -124,7 +125,7 @@ typedef struct {
     void *g;              /* (round * block, ld) gradients of scores */
     double *block_loss;   /* (round), or with tiles (block, models) */
     /* for many classes (tiles.h) */
-    ptrdiff_t tiles, lds;    /* 0: no tiles; row length of g, (block, lds) */
+    ptrdiff_t tiles;         /* 0: no tiles */
     void *x_rows, *x_turned; /* (block, ld) and (D, block): a block's features */
 } linear_job;
 

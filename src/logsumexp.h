@@ -190,16 +190,17 @@ static void FN(short_weighted)(const row_job *job, ptrdiff_t unit, real *scratch
     const ptrdiff_t each = (job->bundled + width - 1) / width, begin = unit % each * width;
     const ptrdiff_t lanes = job->bundled - begin < width ? job->bundled - begin : width;
     const ptrdiff_t r = unit / each * job->bundled + begin;
-    const real *x = scratch, *b = scratch + n * width;
+    const ptrdiff_t apart = FN(strips_apart)(width);
+    const real *x = scratch, *b = scratch + n * apart;
     const Ahead none = {NULL, NULL, NULL};
     ptrdiff_t step;
     FN(fetch_rows)(&job->x, inner, n, job->outer * inner, r + lanes, lanes, 0);
     FN(fetch_rows)(&job->y, inner, n, job->outer * inner, r + lanes, lanes, 0);
-    FN(pack)(&job->x, inner, n, r, lanes, scratch, width);
-    const ptrdiff_t sb = FN(pack_weights)(job, r, lanes, scratch + n * width, width, &step);
+    FN(pack)(&job->x, inner, n, r, lanes, scratch, apart);
+    const ptrdiff_t sb = FN(pack_weights)(job, r, lanes, scratch + n * apart, apart, &step);
     for (ptrdiff_t k = 0; k < lanes; k += V, x += V, b += step) {
         vec sign;
-        vec lse = FN(weighted_logsumexp)(x, width, b, sb, n, none, 0, job->sign ? &sign : NULL);
+        vec lse = FN(weighted_logsumexp)(x, apart, b, sb, n, none, 0, job->sign ? &sign : NULL);
         FN(put)(job->out.data, r + k, lanes - k, lse);
         if (job->sign) FN(put)(job->sign, r + k, lanes - k, sign);
     }

@@ -25,7 +25,7 @@ static size_t FN(plan_losses)(loss_job *job) {
     job->width = job->z.stride[1] == 1 ? V : FN(strips_at_once)(job->n) * V;
     job->units = (rows + job->width - 1) / job->width;
     const int strips = 1 + (t->data != NULL) + (g->data && !FN(in_place_loss)(job));
-    return (size_t)(strips * job->n * job->width) * sizeof(real);
+    return (size_t)(strips * job->n * FN(strips_apart)(job->width)) * sizeof(real);
 }
 
 static void FN(long_loss)(const loss_job *job, ptrdiff_t r, real *scratch) {
@@ -54,28 +54,29 @@ INLINE void FN(short_losses)(const loss_job *job, ptrdiff_t unit, real *scratch,
                              ptrdiff_t width) {
     const ptrdiff_t n = job->n, r = unit * width;
     const ptrdiff_t lanes = FN(smaller)(width, job->outer * inner - r);
+    const ptrdiff_t apart = FN(strips_apart)(width), size = n * apart;
     const cube *prob = &job->target.prob;
-    real *z = scratch, *t = scratch + n * width, *g = prob->data ? t + n * width : t;
+    real *z = scratch, *t = scratch + size, *g = prob->data ? t + size : t;
     if (!job->g.data)
         g = NULL;
     else if (FN(in_place_loss)(job))
         g = z;
-    FN(pack)(&job->z, inner, n, r, lanes, z, width);
-    if (prob->data) FN(pack)(prob, inner, n, r, lanes, t, width);
+    FN(pack)(&job->z, inner, n, r, lanes, z, apart);
+    if (prob->data) FN(pack)(prob, inner, n, r, lanes, t, apart);
     for (ptrdiff_t k = 0; k < lanes; k += V) {
         const ptrdiff_t some = FN(smaller)(V, lanes - k);
         vec coef;
         Aim a = FN(aim_at)(&job->target, NULL, r + k, some, n, &coef);
         if (prob->data) {
             a.t = t + k;
-            a.st = width;
+            a.st = apart;
         }
         vec losses =
-            FN(row_loss)(job->loss, z + k, width, n, &a, coef, g ? g + k : NULL, width, 0, 0);
+            FN(row_loss)(job->loss, z + k, apart, n, &a, coef, g ? g + k : NULL, apart, 0, 0);
         for (ptrdiff_t i = 0; i < some; i++) job->losses[r + k + i] = losses[i];
     }
     if (g)
-        FN(unpack)(g, width, inner, n, r, lanes, &job->g,
+        FN(unpack)(g, apart, inner, n, r, lanes, &job->g,
                    FN(strips_are_streamed)(&job->g, job->outer * inner, n));
 }
 

@@ -239,6 +239,7 @@ static size_t FN(plan_sparse)(linear_job *job) {
     ptrdiff_t block = ROUND_BYTES / 32 / row / LANES * LANES;
     block = block < LANES ? LANES : block > SPARSE_BLOCK ? SPARSE_BLOCK : block;
     job->block = FN(smaller)(block, needed);
+    job->lds = FN(spread)(job->block);
     job->blocks = (job->N + job->block - 1) / job->block;
     job->round = ROUND_BYTES / (job->block * row);
     job->round = FN(smaller)(job->round < 8 ? 8 : job->round, job->blocks);
@@ -335,7 +336,7 @@ static void FN(sparse_scores)(const linear_job *job, ptrdiff_t first, ptrdiff_t 
         }
     for (ptrdiff_t i = 0; i < rows; i += V)
         FN(pack)(&of_rows, 1, job->C, i, FN(smaller)(rows - i, V),
-                 desk->S + model * job->C * job->block + i, job->block);
+                 desk->S + model * job->C * job->lds + i, job->lds);
 }
 
 /* One block: scores -> predictions, or losses and their gradients (of a Hessian-vector product,
@@ -356,7 +357,7 @@ static void FN(sparse_block)(const linear_job *job, ptrdiff_t block, char *scrat
     else
         FN(block_loss)(job, first, rows, &desk, &job->block_loss[in_round]);
     for (ptrdiff_t i = 0; i < rows; i += V)
-        FN(unpack)(desk.G + i, job->block, 1, job->C, i, FN(smaller)(rows - i, V), &of_rows, 0);
+        FN(unpack)(desk.G + i, job->lds, 1, job->C, i, FN(smaller)(rows - i, V), &of_rows, 0);
 }
 
 /* what the rows of a round add up to, whatever their features: loss, and the bias's gradient */

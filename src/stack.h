@@ -108,8 +108,7 @@ static Group FN(find_group)(const stack_job *job, ptrdiff_t group) {
     g.vectors = FN(vectors_of)(g.columns);
     g.w = (real *)job->w + group * FN(packed_size)(job, job->group);
     g.tiles = (g.vectors + STACK_WIDTH - 1) / STACK_WIDTH;
-    g.lds = FN(padded)(g.vectors * V);
-    if (g.lds / LANES % 2 == 0) g.lds += LANES; /* rows want many places in the cache */
+    g.lds = FN(spread)(g.vectors * V);
     return g;
 }
 

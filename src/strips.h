@@ -35,6 +35,15 @@ INLINE ptrdiff_t FN(strips_at_once)(ptrdiff_t n) {
     return fit < 1 ? 1 : fit > most ? most : fit;
 }
 
+/* Rows of scores n long, a row for each class, are an odd number of cache lines apart: those of a
+   strip, one of each row, would else be in a few places of the first-level cache (linear models of
+   100 classes 1.03 to 1.17x; softmax of (2, 300, 64, 64) 1.0 to 1.1x, AVX2 the most). */
+INLINE ptrdiff_t FN(spread)(ptrdiff_t n) {
+    const ptrdiff_t lines = (n + LINE - 1) / LINE;
+    return (lines % 2 ? lines : lines + 1) * LINE;
+}
+INLINE ptrdiff_t FN(strips_apart)(ptrdiff_t width) { return width == V ? V : FN(spread)(width); }
+
 INLINE ptrdiff_t FN(distance)(ptrdiff_t stride) { return stride < 0 ? -stride : stride; }
 
 INLINE int FN(rows_are_close)(const cube *a, ptrdiff_t inner) {
@@ -213,7 +222,7 @@ static size_t FN(plan_rows)(row_job *job) {
     job->form = BESIDE;
     job->bundled = job->inner >= V ? job->inner : rows;
     job->units = rows / job->bundled * ((job->bundled + width - 1) / width);
-    return 2 * (size_t)(job->n * width) * sizeof(real);
+    return 2 * (size_t)(job->n * FN(strips_apart)(width)) * sizeof(real);
 }
 
 /* one row: where it is, or a copy of it if its elements lie apart */
@@ -280,21 +289,22 @@ static void FN(short_rows)(const row_job *job, ptrdiff_t unit, real *scratch) {
     const ptrdiff_t each = (job->bundled + width - 1) / width, begin = unit % each * width;
     const ptrdiff_t lanes = job->bundled - begin < width ? job->bundled - begin : width;
     const ptrdiff_t r = unit / each * job->bundled + begin;
-    real *x = scratch, *y = scratch + n * width;
+    const ptrdiff_t apart = FN(strips_apart)(width);
+    real *x = scratch, *y = scratch + n * apart;
     const Ahead none = {NULL, NULL, NULL};
     FN(fetch_rows)(&job->x, inner, n, job->outer * inner, r + lanes, lanes, 0);
     if (job->function != LOGSUMEXP)
         FN(fetch_rows)(&job->out, inner, n, job->outer * inner, r, lanes, 1);
-    FN(pack)(&job->x, inner, n, r, lanes, x, width);
-    if (job->function == SOFTMAX_BACKWARD) FN(pack)(&job->y, inner, n, r, lanes, y, width);
+    FN(pack)(&job->x, inner, n, r, lanes, x, apart);
+    if (job->function == SOFTMAX_BACKWARD) FN(pack)(&job->y, inner, n, r, lanes, y, apart);
     for (ptrdiff_t k = 0; k < lanes; k += V, x += V, y += V) switch (job->function) {
-        case SOFTMAX: FN(softmax)(x, width, x, width, x, width, n, none, 0, 0); break;
-        case LOG_SOFTMAX: FN(log_softmax)(x, width, x, width, n, none, 0, 0); break;
-        case LOGSUMEXP: FN(logsumexp)(x, width, x, n, none, 0); break;
-        default: FN(softmax_backward)(x, width, y, width, x, width, n, none, 0, 0);
+        case SOFTMAX: FN(softmax)(x, apart, x, apart, x, apart, n, none, 0, 0); break;
+        case LOG_SOFTMAX: FN(log_softmax)(x, apart, x, apart, n, none, 0, 0); break;
+        case LOGSUMEXP: FN(logsumexp)(x, apart, x, n, none, 0); break;
+        default: FN(softmax_backward)(x, apart, y, apart, x, apart, n, none, 0, 0);
         }
     const ptrdiff_t results = job->function == LOGSUMEXP ? 1 : n;
-    FN(unpack)(scratch, width, inner, results, r, lanes, &job->out,
+    FN(unpack)(scratch, apart, inner, results, r, lanes, &job->out,
                FN(strips_are_streamed)(&job->out, job->outer * inner, results));
 }
 
