@@ -150,8 +150,7 @@ class Rows:
         shape = scores.shape
         self.is_matrix = len(shape) == 2
         self.shape = (shape[0], *shape[2:])
-        #: of self.shape, the closest in memory last
-        self.axes = (0,) if self.is_matrix else tuple(range(len(self.shape)))
+        self.axes = tuple(range(len(self.shape)))  # of self.shape, the closest in memory last
         if not self.is_matrix and not scores.flags.c_contiguous:
             distances = [abs(scores.strides[k + (k > 0)]) for k in self.axes]
             self.axes = tuple(sorted(self.axes, key=lambda k: -distances[k]))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from csoftmax._native import checks, dispatch, threads
+from csoftmax._native.checks.targets import MAX_CLASSES
 from csoftmax._native.layout import Rows
 
 Array = npt.NDArray[Any]
@@ -138,54 +139,31 @@ class Problem:
         return float(of_rows.sum())
 
 
-def loss(
-    kind: str,
-    name: str,
-    logits: npt.ArrayLike,
-    target: npt.ArrayLike,
-    weight: npt.ArrayLike | None,
-    sample_weight: npt.ArrayLike | None,
-    ignore_index: int,
-    reduction: str,
-    label_smoothing: float,
-    delta: float,
-    n_threads: int | None,
-) -> Any:
+# Logits, target, and in the order in which `Problem` takes them the options.
+Given = tuple[Any, Any, Any, Any, Any, Any, Any, Any]
+
+
+def loss(kind: str, name: str, given: Given, n_threads: int | None) -> Any:
     """The reduced loss of this kind; `name` is the logits' for the caller."""
-    options = weight, sample_weight, ignore_index, reduction, label_smoothing, delta
-    if normalizer := _plain_normalizer(logits, target, *options):
-        return _plain(kind, logits, target, normalizer, label_smoothing, delta, None, n_threads)
-    return Problem(kind, name, logits, target, *options).loss(n_threads)
+    if normalizer := _plain_normalizer(*given):
+        return _plain(kind, given, normalizer, None, n_threads)
+    return Problem(kind, name, *given).loss(n_threads)
 
 
 def loss_with_grad(
-    kind: str,
-    name: str,
-    logits: npt.ArrayLike,
-    target: npt.ArrayLike,
-    weight: npt.ArrayLike | None,
-    sample_weight: npt.ArrayLike | None,
-    ignore_index: int,
-    reduction: str,
-    label_smoothing: float,
-    delta: float,
-    out: Array | None,
-    n_threads: int | None,
+    kind: str, name: str, given: Given, out: Array | None, n_threads: int | None
 ) -> tuple[Any, Array]:
     """The same, and its gradient with respect to the logits."""
-    options = weight, sample_weight, ignore_index, reduction, label_smoothing, delta
-    normalizer = _plain_normalizer(logits, target, *options)
+    normalizer = _plain_normalizer(*given)
     if not normalizer:
-        return Problem(kind, name, logits, target, *options).loss_with_grad(out, n_threads)
-    assert isinstance(logits, np.ndarray)
-    assert isinstance(target, np.ndarray)
+        return Problem(kind, name, *given).loss_with_grad(out, n_threads)
+    logits, target = given[:2]
     if out is None:
         grad = np.empty_like(logits)
     else:
         inputs = {name: logits, "target": target}
         grad = checks.out_array(out, logits.shape, logits.dtype, inputs, in_place=(name,))
-    value = _plain(kind, logits, target, normalizer, label_smoothing, delta, grad, n_threads)
-    return value, grad
+    return _plain(kind, given, normalizer, grad, n_threads), grad
 
 
 def _plain_normalizer(
@@ -208,7 +186,9 @@ def _plain_normalizer(
     if type(logits) is not np.ndarray or type(target) is not np.ndarray:
         return 0.0
     shape, dtype, of_target = logits.shape, logits.dtype, target.shape
-    if len(shape) != 2 or dtype not in _PLAIN or reduction not in ("mean", "sum"):
+    if len(shape) != 2 or not 1 <= shape[1] <= MAX_CLASSES or dtype not in _PLAIN:
+        return 0.0
+    if reduction not in ("mean", "sum"):
         return 0.0
     for flags in logits.flags, target.flags:
         if not (flags.c_contiguous and flags.aligned):
@@ -223,22 +203,16 @@ def _plain_normalizer(
     if of_target == shape[:1] and target.dtype is _INT64:
         row, ignored = dispatch.kernels.bad_label(target, None, shape[1], True, ignore_index)
         left = 0.0 if row >= 0 else left - ignored
-    elif of_target != shape or target.dtype != dtype or not shape[1]:
+    elif of_target != shape or target.dtype != dtype:
         return 0.0
     return left if reduction == "mean" or not left else 1.0
 
 
 def _plain(
-    kind: str,
-    logits: Any,
-    target: Any,
-    normalizer: float,
-    label_smoothing: float,
-    delta: float,
-    grad: Array | None,
-    n_threads: int | None,
+    kind: str, given: Given, normalizer: float, grad: Array | None, n_threads: int | None
 ) -> float:
     """The loss of such a matrix, and its gradient in `grad`."""
+    logits, target, *_, label_smoothing, delta = given
     kernels, of_index = dispatch.kernels, target.ndim == 1
     # Not `empty`: memory that this thread has summed before is in its core's cache, where another
     # thread's losses have to take it from (200000 x 10, two threads, Zen 4: 1.2 to 1.3x).

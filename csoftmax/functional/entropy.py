@@ -138,19 +138,8 @@ def cross_entropy(
     >>> losses.shape
     (2, 32, 32)
     """
-    return row_losses.loss(
-        "cross_entropy",
-        "logits",
-        logits,
-        target,
-        weight,
-        sample_weight,
-        ignore_index,
-        reduction,
-        label_smoothing,
-        0.0,
-        n_threads,
-    )
+    options = weight, sample_weight, ignore_index, reduction, label_smoothing, 0.0
+    return row_losses.loss("cross_entropy", "logits", (logits, target, *options), n_threads)
 
 
 @overload
@@ -269,17 +258,7 @@ def cross_entropy_with_grad(
     >>> z
     array([[ 0.25,  0.25, -0.75,  0.25]])
     """
+    options = weight, sample_weight, ignore_index, reduction, label_smoothing, 0.0
     return row_losses.loss_with_grad(
-        "cross_entropy",
-        "logits",
-        logits,
-        target,
-        weight,
-        sample_weight,
-        ignore_index,
-        reduction,
-        label_smoothing,
-        0.0,
-        out,
-        n_threads,
+        "cross_entropy", "logits", (logits, target, *options), out, n_threads
     )

@@ -114,19 +114,8 @@ def multiclass_hinge(
     >>> multiclass_hinge([[3.25, 5.0, -1.75]], [0])
     2.75
     """
-    return row_losses.loss(
-        "hinge",
-        "scores",
-        scores,
-        target,
-        weight,
-        sample_weight,
-        ignore_index,
-        reduction,
-        label_smoothing,
-        delta,
-        n_threads,
-    )
+    options = weight, sample_weight, ignore_index, reduction, label_smoothing, delta
+    return row_losses.loss("hinge", "scores", (scores, target, *options), n_threads)
 
 
 @overload
@@ -246,17 +235,5 @@ def multiclass_hinge_with_grad(
     >>> multiclass_hinge_with_grad([[3.25, 5.0, -1.75]], [0])
     (2.75, array([[-1.,  1.,  0.]]))
     """
-    return row_losses.loss_with_grad(
-        "hinge",
-        "scores",
-        scores,
-        target,
-        weight,
-        sample_weight,
-        ignore_index,
-        reduction,
-        label_smoothing,
-        delta,
-        out,
-        n_threads,
-    )
+    options = weight, sample_weight, ignore_index, reduction, label_smoothing, delta
+    return row_losses.loss_with_grad("hinge", "scores", (scores, target, *options), out, n_threads)

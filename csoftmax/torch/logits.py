@@ -42,23 +42,13 @@ def _computed(
 ) -> tuple[Tensor, Tensor | None]:
     """The loss, and its gradient, if wanted: in the memory of `into`, or in its own."""
     logits, n_threads = graph.array(input), graph.n_threads()
-    given: dict[str, Any] = {
-        "kind": "cross_entropy",
-        "name": "input",
-        "logits": logits,
-        "target": graph.array(target),
-        "weight": graph.array(weight),
-        "sample_weight": None,
-        "ignore_index": ignore_index,
-        "reduction": reduction,
-        "label_smoothing": label_smoothing,
-        "delta": 0.0,
-        "n_threads": n_threads,
-    }
+    arrays = logits, graph.array(target), graph.array(weight), None
+    given = *arrays, ignore_index, reduction, label_smoothing, 0.0
     if not wanted:
-        return graph.as_tensor(row_losses.loss(**given), logits), None
+        loss: Any = row_losses.loss("cross_entropy", "input", given, n_threads)
+        return graph.as_tensor(loss, logits), None
     out = logits if into is input else graph.array(into)
-    loss, grad = row_losses.loss_with_grad(**given, out=out)
+    loss, grad = row_losses.loss_with_grad("cross_entropy", "input", given, out, n_threads)
     return graph.as_tensor(loss, logits), torch.from_numpy(grad)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 import csoftmax
 from csoftmax._native import row_losses
+from csoftmax._native.checks import targets
 
 pytestmark = pytest.mark.usefixtures("isa")
 
@@ -124,3 +125,11 @@ def test_nothing_left_is_nan(checked):
     assert csoftmax.cross_entropy(z, y, reduction="sum") == 0
     assert np.isnan(csoftmax.cross_entropy(z[:0], y[:0]))
     assert len(checked) == 3
+
+
+def test_too_many_classes(monkeypatch):
+    for module in row_losses, targets:
+        monkeypatch.setattr(module, "MAX_CLASSES", C - 1)
+    for function in FUNCTIONS["cross_entropy"]:
+        with pytest.raises(ValueError, match=r"^logits has shape \(37, 10\): wanted \(N, C\)"):
+            function(*data("float32", "indices"))

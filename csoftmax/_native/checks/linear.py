@@ -39,8 +39,7 @@ def coefficients(value: npt.ArrayLike) -> Array:
 def features(value: Any, W: Array) -> Array:
     """X (N, D): float32, float64 and uint8 as they are, bool as uint8, others in W's dtype."""
     X = array("X", value)
-    if X.shape[1:] != W.shape[:1]:
-        features_shape(X.shape, W)
+    features_shape(X.shape, W)
     return readable(X, W.dtype)
 
 
